@@ -1,0 +1,132 @@
+# isolate-oci: build, install, check. See CONTRIBUTING.md.
+#
+#   make                     build/isolate build/imgfetch build/imgmount
+#   make install             honours DESTDIR, PREFIX, ISOLATE_MODE, ISOLATE_GROUP
+#   sudo make check          unit tests and bats, natively and in a virtual machine (tests/run)
+#   sudo make demo           the whole way once (tests/demo/run)
+# Variables: CC, CFLAGS, LDFLAGS, O (output folder), WERROR=1, SAN=1 (ASan + UBSan).
+
+O       ?= build
+PREFIX  ?= /usr/local
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+LDFLAGS ?=
+INSTALL ?= install
+PKG_CONFIG ?= pkg-config
+
+# Mode and group of the setuid binary: 4750 and a group of callers where not everybody may run it.
+ISOLATE_MODE  ?= 4755
+ISOLATE_GROUP ?= root
+
+CONFIG_FILE ?= $(PREFIX)/etc/isolate
+
+warn_flags := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+	-Wno-unused-command-line-argument
+ifeq ($(shell $(CC) --version 2>/dev/null | grep -c clang),0)
+warn_flags := $(filter-out -Wno-unused-command-line-argument,$(warn_flags))
+endif
+ifdef WERROR
+warn_flags += -Werror
+endif
+
+# Hardening as advised by the OpenSSF "Compiler Options Hardening Guide for C and C++" and by
+# Debian's dpkg-buildflags(1) hardening=+all; each is probed, since clang and gcc differ.
+try_flag = $(shell $(CC) -Werror $(1) -S -o /dev/null -x c /dev/null >/dev/null 2>&1 && echo '$(1)')
+ifdef SAN
+hard_flags := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+hard_ldflags := -fsanitize=address,undefined
+else
+hard_flags := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(call try_flag,-fstack-protector-strong) \
+	$(call try_flag,-fstack-clash-protection) $(call try_flag,-fcf-protection=full) \
+	$(call try_flag,-fno-delete-null-pointer-checks) $(call try_flag,-ftrivial-auto-var-init=zero)
+hard_ldflags := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+endif
+hard_flags += -fPIE
+hard_ldflags += -pie -Wl,--as-needed
+
+all_cppflags := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -DCONFIG_FILE='"$(CONFIG_FILE)"' $(CPPFLAGS)
+all_cflags   := -std=gnu17 $(warn_flags) $(hard_flags) -fno-strict-aliasing $(CFLAGS)
+all_ldflags  := $(hard_ldflags) $(LDFLAGS)
+
+# --- sources -----------------------------------------------------------------------------------
+common_src := common/digest.c common/err.c common/fdio.c common/imgdesc.c common/lineconf.c \
+	common/num.c common/optab.c common/path.c common/ref.c common/store.c common/sys.c common/text.c
+mount_src := mount/layers.c mount/mnt.c mount/overlay.c mount/unpack.c
+imgmount_src := mount/main.c
+imgfetch_src := imgfetch/main.c
+isolate_src := isolate/main.c
+
+isolate_libs  := -lcap -lseccomp
+imgfetch_libs := -lcurl -ljansson -larchive -lzstd -lisal -lz -lcrypto -lpthread
+
+unit_tests :=
+
+programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
+man_pages := man/isolate.1 man/imgfetch.1 man/imgmount.8 man/isolate.cf.5 man/isolate-image.5
+
+# --- rules -------------------------------------------------------------------------------------
+all: $(programs)
+
+obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
+
+$(O)/libcommon.a: $(call obj,$(common_src))
+$(O)/libimgmount.a: $(call obj,$(mount_src))
+$(O)/%.a:
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(O)/isolate: $(call obj,$(isolate_src)) $(O)/libimgmount.a $(O)/libcommon.a
+	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^ $(isolate_libs)
+$(O)/imgfetch: $(call obj,$(imgfetch_src)) $(O)/libcommon.a
+	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^ $(imgfetch_libs)
+$(O)/imgmount: $(call obj,$(imgmount_src)) $(O)/libimgmount.a $(O)/libcommon.a
+	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^
+
+# Flags are part of an object's identity: it is rebuilt when they change.
+flags_line := $(CC) $(all_cppflags) $(all_cflags) $(all_ldflags)
+$(O)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(flags_line))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(flags_line))' > $@
+
+$(O)/obj/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(CC) $(all_cppflags) $(all_cflags) -MMD -MP -c -o $@ $<
+
+# A unit test is tests/unit/test_X.c linked with everything that is not a main(); its extra objects
+# are named by unit_objs_test_X, its libraries by unit_libs_test_X.
+unit_bins := $(patsubst %,$(O)/unit/%,$(unit_tests))
+unit: $(unit_bins)
+.SECONDEXPANSION:
+$(O)/unit/%: $(O)/obj/tests/unit/%.o $$(call obj,$$(unit_objs_$$*)) $(O)/libimgmount.a $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^ $(unit_libs_$*)
+
+# tests/run looks into the build: which unit tests exist, and where.
+print-unit-tests:
+	@echo $(unit_bins)
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/etc $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	$(INSTALL) -m 755 $(O)/imgfetch $(O)/imgmount $(DESTDIR)$(PREFIX)/bin
+	$(INSTALL) -o root -g $(ISOLATE_GROUP) -m $(ISOLATE_MODE) $(O)/isolate $(DESTDIR)$(PREFIX)/bin
+	for p in $(man_pages); do \
+		$(INSTALL) -m 644 $$p $(DESTDIR)$(PREFIX)/share/man/man$${p##*.} || exit 1; done
+	test -e $(DESTDIR)$(CONFIG_FILE) || { $(INSTALL) -d $(DESTDIR)$(dir $(CONFIG_FILE)) && \
+		$(INSTALL) -m 644 default.cf $(DESTDIR)$(CONFIG_FILE); }
+
+check:
+	tests/run
+
+demo:
+	tests/demo/run
+
+clean:
+	$(if $(strip $(O)),rm -rf -- '$(O)/obj' '$(O)/unit' $(programs) '$(O)/libcommon.a' '$(O)/libimgmount.a' '$(O)/flags')
+
+.PHONY: all unit install check demo clean print-unit-tests FORCE
+.DELETE_ON_ERROR:
+FORCE:
+
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

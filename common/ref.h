@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Image references: the grammar users type, normalised the way docker does. Pure. */
+#ifndef COMMON_REF_H
+#define COMMON_REF_H
+
+#include "common/defs.h"
+#include "common/digest.h"
+#include "common/err.h"
+
+#define REF_HOST_MAX 255
+#define REF_REPO_MAX 255
+#define REF_TAG_MAX  128
+#define REF_DIR_MAX  4095
+
+enum ref_kind {
+	REF_REGISTRY, /* [host[:port]/]repo[:tag][@sha256:...] */
+	REF_OCI,      /* oci:DIR[:TAG], an OCI image layout on this machine */
+	REF_DIGEST,   /* sha256:<hex>: an image that is in the store already */
+};
+
+/* host, repo and tag are filled for REF_REGISTRY and REF_OCI and are valid names for the store.
+ *   docker.io defaults: "python" is docker.io/library/python:latest; index.docker.io and
+ *   registry-1.docker.io are spelled docker.io. A first component is a host if it holds a '.' or
+ *   ':' or is "localhost".
+ *   oci:DIR[:TAG] is known to the store as localhost/<last component of DIR>:<TAG or latest>, with
+ *   bytes that no repository name can have turned to lower case or '-'. */
+struct ref {
+	enum ref_kind kind;
+	char host[REF_HOST_MAX + 1]; /* with :port where given */
+	char repo[REF_REPO_MAX + 1];
+	char tag[REF_TAG_MAX + 1]; /* "latest" when neither tag nor digest was given; may be empty
+				      when a digest was */
+	bool tag_given;
+	bool has_digest; /* digest wins over tag */
+	struct digest digest;
+	char dir[REF_DIR_MAX + 1]; /* REF_OCI: as typed */
+};
+
+/* Parse s. Names follow the distribution spec: repo components [a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*,
+ * tag [A-Za-z0-9_][A-Za-z0-9._-]{0,127}. kind ERR_USAGE. */
+int ref_parse(const char *s, struct ref *out, struct err *e) NODISCARD;
+
+/* Canonical text: docker.io/library/python:3.12, host/repo@sha256:..., oci:DIR:TAG, sha256:... */
+struct ref_text {
+	char s[REF_DIR_MAX + REF_TAG_MAX + DIGEST_TEXT_LEN + 16];
+};
+struct ref_text ref_text(const struct ref *r);
+
+#endif

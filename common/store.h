@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* The image store on disk: find it, check who may write it, find images and layers in it.
+ *
+ *   version                        "isolate-store 1\n"
+ *   lock                           shared while pulling or running, exclusive while collecting
+ *   layers/sha256/<diffid>/        one unpacked layer: whiteouts are 0:0 character devices, opaque
+ *                                  directories carry user.overlay.opaque=y (mounted with userxattr)
+ *   layers/sha256/<diffid>.info    what unpacking dropped or noted; see isolate-image(5)
+ *   images/sha256/<manifest>/      descriptor, manifest.json, config.json
+ *   refs/<host>/<repo>/:<tag>      one line: digest of the manifest the tag meant at the last pull
+ *   refs/<host>/<repo>/@<hex>      the same for an index that was asked for by digest
+ *   tmp/                           whatever is not finished
+ * The ':' and '@' keep tag "b" of repository "a" apart from repository "a/b".
+ */
+#ifndef COMMON_STORE_H
+#define COMMON_STORE_H
+
+#include <sys/types.h>
+
+#include "common/defs.h"
+#include "common/digest.h"
+#include "common/err.h"
+#include "common/imgdesc.h"
+#include "common/ref.h"
+
+struct store {
+	int fd;      /* O_PATH directory of the store */
+	uid_t owner; /* who may write it */
+	char path[4096]; /* for messages only */
+};
+
+/* Open an existing store. Its root directory must belong to root or `owner` and be writable by
+ * nobody else, as must everything up to / (so that it cannot be swapped) unless owner is the
+ * caller itself and the open happens with the caller's ids: pass caller_view = true then, and only
+ * the store directory is checked. A missing store is ERR_NOTFOUND, an unsafe one ERR_CONFIG, one of
+ * another version ERR_CONFIG. Privileges: those of the effective ids; switches nothing. */
+int store_open(const char *path, uid_t owner, bool caller_view, struct store *out,
+	       struct err *e) NODISCARD;
+
+/* Create (mode 0755 for root, 0700 otherwise) and/or open for writing, as the caller. */
+int store_create(const char *path, struct store *out, struct err *e) NODISCARD;
+
+void store_close(struct store *s);
+
+/* Path of the calling user's own store: $XDG_DATA_HOME/isolate/images or
+ * $HOME/.local/share/isolate/images, both given by the caller of this function (isolate passes what
+ * it saved of the environment; values are paths to be opened with the caller's rights). -1 with
+ * ERR_CONFIG when neither is usable (not absolute, too long). */
+int store_user_path(const char *xdg_data_home, const char *home, char *out, size_t size,
+		    struct err *e) NODISCARD;
+
+/* Digest of the manifest that ref means here. ERR_NOTFOUND when it was never pulled. */
+int store_resolve(const struct store *s, const struct ref *ref, struct digest *out,
+		  struct err *e) NODISCARD;
+
+/* Read and parse the descriptor of an image. With lock_fd not NULL the descriptor file stays open
+ * in *lock_fd with a shared flock(2): as long as it is held, `imgfetch rm` says "in use".
+ * The digest inside must be the one asked for. */
+int store_read_image(const struct store *s, const struct digest *manifest, struct imgdesc *out,
+		     int *lock_fd, struct err *e) NODISCARD;
+
+/* Open layers/sha256/<diffid> as O_PATH | O_DIRECTORY, owner checked (root or s->owner). fd or -1.*/
+int store_open_layer(const struct store *s, const struct digest *diffid, struct err *e);
+
+/* Shared or exclusive lock on <store>/lock; fd (close-on-exec; closing unlocks) or -1. Waits unless
+ * nonblock, then ERR_BUSY. */
+int store_lock(const struct store *s, bool exclusive, bool nonblock, struct err *e);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The descriptor-based mount API as checked helpers: each returns a detached mount or moves one. */
+#ifndef MOUNT_MNT_H
+#define MOUNT_MNT_H
+
+#include <sys/types.h>
+
+#include "common/defs.h"
+#include "common/err.h"
+
+/* All need CAP_SYS_ADMIN over the current mount namespace. attrs are MOUNT_ATTR_* bits of
+ * mount_setattr(2) (Linux 5.12). Failures are ERR_SYSTEM and name the object. */
+
+/* A new mount of file system `type` with "key=value" or "flag" options, NULL-terminated. Texts that
+ * the kernel left in the fs context go into *e. Returns a detached mount fd or -1. */
+int mnt_new(const char *type, const char *const *options, uint64_t attrs, struct err *e);
+
+/* Detached copy of the mount tree at fd (O_PATH), recursive or only the top mount, with
+ * mount_setattr(set) applied to all of it (AT_RECURSIVE) before anybody can see it. */
+int mnt_clone(int fd, bool recursive, uint64_t attrs, const char *what, struct err *e);
+
+/* Id-map a detached, never attached mount with the mapping of userns_fd (MOUNT_ATTR_IDMAP, 5.12).
+ * Where the file system cannot, returns -1 with e->errnum EINVAL. */
+int mnt_idmap(int mnt_fd, int userns_fd, const char *what, struct err *e) NODISCARD;
+
+/* Add attrs to an attached or detached mount, recursively. */
+int mnt_set_attrs(int mnt_fd, uint64_t attrs, const char *what, struct err *e) NODISCARD;
+
+/* Attach a detached mount onto the directory or file behind target_fd (O_PATH). No path is walked.*/
+int mnt_attach(int mnt_fd, int target_fd, const char *what, struct err *e) NODISCARD;
+
+#endif
