@@ -49,7 +49,7 @@ static inline void cleanup_dir(DIR **d)
 	*d = NULL;
 }
 
-#define auto_fd   __attribute__((cleanup(cleanup_fd))) int
+#define auto_fd	  __attribute__((cleanup(cleanup_fd))) int
 #define auto_free __attribute__((cleanup(cleanup_free)))
 #define auto_file __attribute__((cleanup(cleanup_file))) FILE *
 #define auto_dir  __attribute__((cleanup(cleanup_dir))) DIR *

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #define PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
-#define NODISCARD          __attribute__((warn_unused_result))
-#define NORETURN           __attribute__((noreturn))
-#define UNUSED             __attribute__((unused))
+#define NODISCARD	   __attribute__((warn_unused_result))
+#define NORETURN	   __attribute__((noreturn))
+#define UNUSED		   __attribute__((unused))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)    ((a) < (b) ? (a) : (b))
@@ -23,7 +23,7 @@
 #define LAYERS_MAX 499
 /* A descriptor is read by a privileged program: it must fit here, see isolate-image(5). */
 #define IMGDESC_BYTES_MAX (64 * 1024)
-#define IMGDESC_ENV_MAX   256
+#define IMGDESC_ENV_MAX	  256
 
 #define ISOLATE_OCI_VERSION "0.1.0"
 

@@ -6,7 +6,7 @@
 #include "common/defs.h"
 #include "common/err.h"
 
-#define DIGEST_HEX_LEN  64
+#define DIGEST_HEX_LEN	64
 #define DIGEST_TEXT_LEN (7 + DIGEST_HEX_LEN) /* without the NUL */
 
 /* Kept as canonical lower-case hex, ready for file names. */

@@ -8,8 +8,8 @@
 #include "common/err.h"
 
 struct imgdesc {
-	struct digest digest; /* of the manifest */
-	size_t layer_count;   /* 0 to LAYERS_MAX; imgfetch refuses to store images with 0 */
+	struct digest digest;  /* of the manifest */
+	size_t layer_count;    /* 0 to LAYERS_MAX; imgfetch refuses to store images with 0 */
 	struct digest *layers; /* DiffIDs, bottom first; owned */
 	size_t env_count;
 	char **env;    /* "NAME=VALUE", owned; names checked: no '=' or NUL, not empty */

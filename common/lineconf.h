@@ -8,10 +8,10 @@
 #include "common/err.h"
 
 struct lineconf {
-	char *pos;        /* next unread byte */
-	char *end;        /* one past the last byte; *end is NUL */
+	char *pos;	  /* next unread byte */
+	char *end;	  /* one past the last byte; *end is NUL */
 	const char *name; /* of the file, for messages; borrowed */
-	unsigned line;    /* number of the line returned last, from 1 */
+	unsigned line;	  /* number of the line returned last, from 1 */
 };
 
 /* text: len bytes followed by a NUL, writable, borrowed while reading (it is cut up in place). A

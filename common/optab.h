@@ -10,10 +10,10 @@ enum optab_arg { OPTAB_NONE, OPTAB_REQUIRED, OPTAB_OPTIONAL };
 
 struct optab_row {
 	const char *name; /* long name without dashes; NULL with help set: a heading of --help */
-	char letter;      /* short option, or 0 */
+	char letter;	  /* short option, or 0 */
 	enum optab_arg arg;
 	const char *metavar; /* name of the argument in --help, NULL when there is none */
-	const char *help;    /* one line, lower case, no full stop; NULL hides the row from --help */
+	const char *help; /* one line, lower case, no full stop; NULL hides the row from --help */
 	/* Called for each occurrence; value is NULL when none was given. Only fills ctx. */
 	int (*parse)(void *ctx, const char *value, struct err *e);
 };

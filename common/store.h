@@ -24,8 +24,8 @@
 #include "common/ref.h"
 
 struct store {
-	int fd;      /* O_PATH directory of the store */
-	uid_t owner; /* who may write it */
+	int fd;		 /* O_PATH directory of the store */
+	uid_t owner;	 /* who may write it */
 	char path[4096]; /* for messages only */
 };
 
@@ -59,7 +59,8 @@ int store_resolve(const struct store *s, const struct ref *ref, struct digest *o
 int store_read_image(const struct store *s, const struct digest *manifest, struct imgdesc *out,
 		     int *lock_fd, struct err *e) NODISCARD;
 
-/* Open layers/sha256/<diffid> as O_PATH | O_DIRECTORY, owner checked (root or s->owner). fd or -1.*/
+/* Open layers/sha256/<diffid> as O_PATH | O_DIRECTORY, owner checked (root or s->owner). fd or
+ * -1.*/
 int store_open_layer(const struct store *s, const struct digest *diffid, struct err *e);
 
 /* Shared or exclusive lock on <store>/lock; fd (close-on-exec; closing unlocks) or -1. Waits unless

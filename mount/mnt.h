@@ -26,7 +26,8 @@ int mnt_idmap(int mnt_fd, int userns_fd, const char *what, struct err *e) NODISC
 /* Add attrs to an attached or detached mount, recursively. */
 int mnt_set_attrs(int mnt_fd, uint64_t attrs, const char *what, struct err *e) NODISCARD;
 
-/* Attach a detached mount onto the directory or file behind target_fd (O_PATH). No path is walked.*/
+/* Attach a detached mount onto the directory or file behind target_fd (O_PATH). No path is
+ * walked.*/
 int mnt_attach(int mnt_fd, int target_fd, const char *what, struct err *e) NODISCARD;
 
 #endif
