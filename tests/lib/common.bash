@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+# Loaded first by every bats file: who calls, where things are, how a command is run and judged.
+#
+# tests/run sets (a bats file is never started without it):
+#   TEST_PREFIX   where the programs under test are installed; root-owned up to /
+#   TEST_AS       root | user: who calls the programs; bats itself always runs as root
+#   TEST_UID      numeric uid and gid of the caller in mode `user`; no passwd entry needed
+#   TEST_STRICT   1: a capability that is missing is a failure, not a skip
+#   TEST_CG       v1 | v2 | none: what cg_root of the installed configuration is made of
+#   TEST_FIXTURES folder for images that are built once (tests/lib/images.bash)
+#
+# Every test has
+#   $T            its own folder, the caller's, 0700, gone afterwards; also the working directory
+#   $BOX          a box id that no other test has, and the nine ids after it
+#   $M            "--meta=$T/meta"; `meta KEY` reads that file
+#   $BOXES        box_root: the box is $BOXES/$BOX, its working directory $BOXES/$BOX/box
+# and is called with HOME=$T/home. A file with its own setup() or teardown() calls common_setup
+# first and common_teardown last.
+
+: "${TEST_PREFIX:?start bats through tests/run}" "${TEST_AS:?}" "${TEST_UID:?}" "${TEST_CG:?}"
+: "${TEST_FIXTURES:?}"
+TESTS_DIR=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+CONF=$TEST_PREFIX/etc/isolate
+
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+common_setup() {
+	# bats makes its folder 0700 for root; the caller must get through to what is his.
+	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_RUN_TMPDIR/file"
+	T=$BATS_TEST_TMPDIR
+	M=--meta=$T/meta
+	BOX=$(next_box_ids)
+	BOXES=$(conf box_root)
+	SPAWNED=()
+	mkdir "$T/home"
+	chmod 700 "$T"
+	give_to_caller "$T" "$T/home"
+	set_caller HOME="$T/home"
+	cd "$T" || return
+}
+
+# The boxes of this test are removed by the caller who owns them; what a test started is ended.
+common_teardown() {
+	local pid id
+	for pid in "${SPAWNED[@]}"; do
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+	for ((id = BOX; id < BOX + 10; id++)); do
+		[[ ! -e $BOXES/$id ]] || isolate -s -b "$id" --cleanup ||
+			isolate -s -b "$id" --cg --cleanup || true
+	done
+	cd /
+}
+
+# Ten box ids. A counter under a lock serves all jobs, files and modes of one installation; it
+# wraps around long after the first tests are over.
+next_box_ids() {
+	local n total
+	total=$(conf num_boxes)
+	exec {lock_fd}<>"$TEST_PREFIX/tmp/next-box"
+	flock "$lock_fd"
+	read -r n <&"$lock_fd" || n=0
+	((n + 10 <= total)) || n=0
+	echo $((n + 10)) >"$TEST_PREFIX/tmp/next-box"
+	exec {lock_fd}>&-
+	echo "$n"
+}
+
+# conf KEY: a value of the installed configuration.
+conf() {
+	sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//p" "$CONF" | tail -n 1
+}
+
+# ---- who calls ---------------------------------------------------------------------------------
+
+# set_caller [NAME=VALUE...]: the words that start a command as the caller, with these variables in
+# addition to those of the shell. TMPDIR and XDG_* of whoever started the tests are not passed on.
+set_caller() {
+	CALLER=()
+	[[ $TEST_AS == root ]] ||
+		CALLER=(setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups --inh-caps=-all)
+	CALLER+=(env -u TMPDIR -u XDG_DATA_HOME -u XDG_RUNTIME_DIR -u XDG_CONFIG_HOME
+		-u REGISTRY_AUTH_FILE -u DOCKER_CONFIG PATH="$TEST_PREFIX/bin:$PATH" "$@")
+}
+set_caller HOME=/nonexistent
+
+# as_caller CMD ARG...: any command as the caller.
+as_caller() { "${CALLER[@]}" "$@"; }
+
+# as_uid UID CMD...: any command as another ordinary user (uid = gid, no groups).
+as_uid() {
+	local uid=$1
+	shift
+	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
+		env HOME="$T/home" PATH="$TEST_PREFIX/bin:$PATH" "$@"
+}
+
+give_to_caller() { [[ $TEST_AS == root ]] || chown -h "$TEST_UID:$TEST_UID" "$@"; }
+
+isolate() { as_caller "$TEST_PREFIX/bin/isolate" "$@"; }
+imgfetch() { as_caller "$TEST_PREFIX/bin/imgfetch" "$@"; }
+imgmount() { as_caller "$TEST_PREFIX/bin/imgmount" "$@"; }
+
+# spawn isolate|imgfetch|imgmount|CMD ARG...: start it in the background as the caller; $pid is the
+# process itself (its output: $T/spawn.out and $T/spawn.err). It is killed at the end of the test.
+spawn() {
+	case $1 in isolate | imgfetch | imgmount) set -- "$TEST_PREFIX/bin/$1" "${@:2}" ;; esac
+	"${CALLER[@]}" "$@" >"$T/spawn.out" 2>"$T/spawn.err" </dev/null 3>&- &
+	pid=$!
+	SPAWNED+=("$pid")
+}
+
+# wait_for SECONDS CMD...: until CMD succeeds; fails when the time is over. Polls every 20 ms, and
+# the time is stretched where the machine is emulated (TEST_SLOW: a factor).
+wait_for() {
+	local end=$((SECONDS + $1 * ${TEST_SLOW:-1} + 1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		if ((SECONDS >= end)); then
+			echo "wait_for: not within the time: $*"
+			return 1
+		fi
+		read -r -t 0.02 <><(:) || true
+	done
+}
+
+# ---- run and judge -----------------------------------------------------------------------------
+
+# x CMD ARG...: run CMD (a function or a program), show it, and set $status, $output (stdout) and
+# $stderr, both without trailing newlines. Redirections given to x apply to CMD.
+x() {
+	local dir=${T:-$BATS_FILE_TMPDIR}
+	status=0
+	"$@" >"$dir/x.out" 2>"$dir/x.err" || status=$?
+	output=$(tr -d '\0' <"$dir/x.out")
+	stderr=$(tr -d '\0' <"$dir/x.err")
+	printf '$ %s\n' "${*@Q}"
+	printf 'status %d\n' "$status"
+	show out "$output"
+	show err "$stderr"
+}
+
+show() {
+	local text=${2:0:4000}
+	[[ -z $text ]] || printf '  %s: %s\n' "$1" "${text//$'\n'/$'\n'  $1: }"
+}
+
+# expect N CMD...: x, and exactly this exit status.
+expect() {
+	local want=$1
+	shift
+	x "$@"
+	((status == want)) || fail "expected exit status $want, got $status"
+}
+
+fail() {
+	printf 'FAIL: %s\n' "$*"
+	return 1
+}
+
+# prints TEXT / says TEXT: the last command's stdout / stderr contains it. `is A B`: equal texts.
+prints() { [[ $output == *"$1"* ]] || fail "stdout lacks '$1'"; }
+says() { [[ $stderr == *"$1"* ]] || fail "stderr lacks '$1'"; }
+is() { [[ $1 == "$2" ]] || fail "got '$1', expected '$2'"; }
+
+# one_line: the last command's stderr is exactly one line (as every error of ours is).
+one_line() {
+	(($(wc -l <"$T/x.err") == 1)) || fail "stderr is not one line"
+}
+
+# meta KEY: its value in $T/meta; fails when it is not there. `meta_is KEY VALUE` compares.
+meta() {
+	[[ -f $T/meta ]] || { fail "no meta file"; return; }
+	awk -v k="$1:" 'index($0, k) == 1 { print substr($0, length(k) + 1); n++ }
+		END { exit n != 1 }' "$T/meta"
+}
+meta_is() {
+	local v
+	v=$(meta "$1") || { sed 's/^/  meta: /' "$T/meta"; fail "meta: no key $1"; return; }
+	[[ $v == "$2" ]] || { sed 's/^/  meta: /' "$T/meta"; fail "meta: $1 is '$v', not '$2'"; }
+}
+meta_lacks() { ! meta "$1" >/dev/null || fail "meta: has $1"; }
+
+# between LOW X HIGH: for decimals.
+between() {
+	awk -v a="$1" -v x="$2" -v b="$3" 'BEGIN { exit !(a <= x && x <= b) }' ||
+		fail "$2 is not within $1 to $3"
+}
+
+# ---- what a test needs -------------------------------------------------------------------------
+
+# need WORD...: skip with a reason when one is missing. With TEST_STRICT=1 that is a failure; but
+# for root, user, v1, v2, which belong to another part of the suite (root or user, native or VM):
+# tests/run counts a test as skipped only when it ran in no part.
+need() {
+	local w
+	for w; do
+		case $w in
+		root) [[ $TEST_AS == root ]] || skip "part: needs to be called by root" ;;
+		user) [[ $TEST_AS == user ]] || skip "part: needs to be called by an ordinary user" ;;
+		v1 | cgroup1) [[ $TEST_CG == v1 ]] || skip "part: needs cgroup v1" ;;
+		v2 | cgroup2) [[ $TEST_CG == v2 ]] || skip "part: needs cgroup v2" ;;
+		*) has "$w" || lacking "$w" ;;
+		esac
+	done
+}
+
+lacking() {
+	[[ ${TEST_STRICT:-0} != 1 ]] || { fail "needs $1, which is missing (TEST_STRICT)"; return; }
+	skip "needs $1"
+}
+
+# has WORD: is it there? Anything unknown is taken for the name of a program.
+has() {
+	case $1 in
+	cgroup) [[ $TEST_CG != none ]] ;;
+	overlay) grep -qw overlay /proc/filesystems ;;
+	registry) command -v docker-registry >/dev/null && command -v skopeo >/dev/null ;;
+	ipv6) [[ -e /proc/net/if_inet6 ]] ;;
+	loop) [[ -e /dev/loop-control ]] ;;
+	images) [[ -x $TEST_PREFIX/bin/imgfetch ]] ;;
+	*) command -v "$1" >/dev/null ;;
+	esac
+}
