@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run may use, and what it did use. */
+#ifndef ISOLATE_LIMITS_H
+#define ISOLATE_LIMITS_H
+
+#include "common/defs.h"
+#include "common/err.h"
+
+struct limits {
+	uint64_t cpu_ns;       /* --time; 0 = none */
+	uint64_t wall_ns;      /* --wall-time; 0 = none */
+	uint64_t extra_ns;     /* --extra-time: killed only once cpu_ns + extra_ns is reached */
+	uint64_t as_bytes;     /* --mem: RLIMIT_AS; 0 = none */
+	uint64_t stack_bytes;  /* --stack; 0 = unlimited */
+	uint64_t fsize_bytes;  /* --fsize; 0 = unlimited */
+	uint64_t core_bytes;   /* --core; default 0 = no core */
+	uint64_t open_files;   /* --open-files; 0 = unlimited; default 1024 */
+	uint64_t processes;    /* --processes; 0 = unlimited; default 1 */
+	bool cg;	       /* --cg: a cgroup meters and limits */
+	uint64_t cg_mem_bytes; /* --cg-mem; 0 = none */
+};
+
+/* What was measured. */
+struct usage {
+	uint64_t cpu_ns; /* user + system of all processes of the box */
+	uint64_t wall_ns;
+	uint64_t max_rss_bytes; /* largest process */
+	uint64_t csw_voluntary, csw_forced;
+	bool have_cg_mem;      /* cg_mem_bytes was measured */
+	uint64_t cg_mem_bytes; /* peak of the control group in this run */
+	bool cg_oom_killed;
+};
+
+/* Set every rlimit of the calling process for the program: those of *l, and fixed values for all
+ * others (RTPRIO, NICE, MSGQUEUE, SIGPENDING, MEMLOCK, CPU, DATA, RSS, LOCKS), so that nothing of
+ * the caller's leaks in. Raising a hard limit needs CAP_SYS_RESOURCE: where it is missing and the
+ * limit asked for is above the inherited hard limit, the run ends, except that an unlimited default
+ * nobody asked for is cut to the inherited hard limit. */
+int limits_apply(const struct limits *l, struct err *e) NODISCARD;
+
+#endif

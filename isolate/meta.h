@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The meta file: key:value lines, written once at the end. */
+#ifndef ISOLATE_META_H
+#define ISOLATE_META_H
+
+#include "common/defs.h"
+#include "common/err.h"
+#include "isolate/verdict.h"
+
+struct meta {
+	int fd; /* -1: none asked for */
+};
+
+/* Open the file as the caller (effective ids), truncated in place, created 0666 & ~umask of the
+ * caller if absent; "-" is a duplicate of fd 1. */
+int meta_open(struct meta *m, const char *path, struct err *e) NODISCARD;
+
+/* Whole text for a finished run; image_digest ("sha256:...") or NULL. Only keys the well-known tool
+ * has, plus `image` when one was used. Values are escaped so that no key can be forged. */
+int meta_write_run(const struct meta *m, const struct outcome *o, const struct verdict *v,
+		   const char *image_digest, struct err *e) NODISCARD;
+
+/* status:XX and the message of a sandbox error. */
+int meta_write_error(const struct meta *m, const struct err *why, struct err *e) NODISCARD;
+
+void meta_close(struct meta *m);
+
+#endif
