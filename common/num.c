@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Strict numbers from text: the whole string, decimal, in range, or an error. */
+#include "common/num.h"
+
+#include <inttypes.h>
+
+#include "common/text.h"
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Digits from *s on into *out; *s moves behind them. False when there is none or it overflows. */
+static bool take_digits(const char **s, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	if (!is_digit(**s))
+		return false;
+	for (; is_digit(**s); (*s)++) {
+		if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(**s - '0'), &v))
+			return false;
+	}
+	*out = v;
+	return true;
+}
+
+int num_parse_u64(const char *s, uint64_t min, uint64_t max, const char *what, uint64_t *out,
+		  struct err *e)
+{
+	const char *p = s;
+	uint64_t v;
+
+	if (!take_digits(&p, &v) || *p || v < min || v > max)
+		return err_set(e, ERR_USAGE,
+			       "%s: '%s' is not a whole number from %" PRIu64 " to %" PRIu64, what,
+			       text_quote(s).s, min, max);
+	*out = v;
+	return 0;
+}
+
+int num_parse_int(const char *s, int min, int max, const char *what, int *out, struct err *e)
+{
+	uint64_t v;
+
+	if (max < 0)
+		return err_set(e, ERR_BUG, "%s: no range of numbers", what);
+	if (num_parse_u64(s, (uint64_t)MAX(min, 0), (uint64_t)max, what, &v, e) < 0)
+		return -1;
+	*out = (int)v;
+	return 0;
+}
+
+#define SECONDS_MAX UINT64_C(1000000000)
+
+int num_parse_seconds(const char *s, const char *what, uint64_t *out_ns, struct err *e)
+{
+	const char *p = s;
+	uint64_t sec = 0, frac_ns = 0, unit_ns = NSEC_PER_SEC;
+	bool ok = true, digits = false;
+
+	if (is_digit(*p)) {
+		ok = take_digits(&p, &sec);
+		digits = true;
+	}
+	if (ok && *p == '.') {
+		for (p++; is_digit(*p); p++) {
+			digits = true;
+			unit_ns /= 10; /* 0 from the tenth digit on */
+			frac_ns += (uint64_t)(*p - '0') * unit_ns;
+		}
+	}
+	if (!ok || !digits || *p || sec > SECONDS_MAX || (sec == SECONDS_MAX && frac_ns > 0))
+		return err_set(e, ERR_USAGE,
+			       "%s: '%s' is not a number of seconds from 0 to %" PRIu64, what,
+			       text_quote(s).s, SECONDS_MAX);
+	*out_ns = sec * NSEC_PER_SEC + frac_ns;
+	return 0;
+}
+
+int num_parse_size(const char *s, const char *what, uint64_t *out_bytes, struct err *e)
+{
+	const char *p = s;
+	uint64_t v, bytes;
+	unsigned shift = 0;
+	bool ok = take_digits(&p, &v);
+
+	if (ok && *p) {
+		switch (*p++) {
+		case 'k':
+		case 'K':
+			shift = 10;
+			break;
+		case 'm':
+		case 'M':
+			shift = 20;
+			break;
+		case 'g':
+		case 'G':
+			shift = 30;
+			break;
+		case 't':
+		case 'T':
+			shift = 40;
+			break;
+		default:
+			ok = false;
+		}
+	}
+	if (!ok || *p || __builtin_mul_overflow(v, UINT64_C(1) << shift, &bytes))
+		return err_set(e, ERR_USAGE,
+			       "%s: '%s' is not a number of bytes (K, M, G or T may follow)", what,
+			       text_quote(s).s);
+	*out_bytes = bytes;
+	return 0;
+}
