@@ -3,14 +3,19 @@
  *
  *   version                        "isolate-store 1\n"
  *   lock                           shared while pulling or running, exclusive while collecting
+ *   layers/                        mode 0700, since images hold world-writable directories
  *   layers/sha256/<diffid>/        one unpacked layer: whiteouts are 0:0 character devices, opaque
- *                                  directories carry user.overlay.opaque=y (mounted with userxattr)
+ *                                  directories carry user.overlay.opaque=y (for userxattr)
  *   layers/sha256/<diffid>.info    what unpacking dropped or noted; see isolate-image(5)
  *   images/sha256/<manifest>/      descriptor, manifest.json, config.json
  *   refs/<host>/<repo>/:<tag>      one line: digest of the manifest the tag meant at the last pull
  *   refs/<host>/<repo>/@<hex>      the same for an index that was asked for by digest
  *   tmp/                           whatever is not finished
  * The ':' and '@' keep tag "b" of repository "a" apart from repository "a/b".
+ *
+ * Locks are fcntl(2) locks of the open file description (F_OFD_SETLK, Linux 3.15): an exclusive one
+ * needs a descriptor open for writing, so that a user who may only read the store cannot hold up
+ * others, as flock(2) would let him. They belong to the descriptor and pass through fork and exec.
  */
 #ifndef COMMON_STORE_H
 #define COMMON_STORE_H
@@ -37,7 +42,9 @@ struct store {
 int store_open(const char *path, uid_t owner, bool caller_view, struct store *out,
 	       struct err *e) NODISCARD;
 
-/* Create (mode 0755 for root, 0700 otherwise) and/or open for writing, as the caller. */
+/* Create (mode 0755 for root, 0700 otherwise) and/or open for writing, as the caller. Directories
+ * that are missing above it are made too. An existing directory becomes a store only if it is
+ * empty. Failing for want of room or write access is ERR_DISK; else kinds are as in store_open. */
 int store_create(const char *path, struct store *out, struct err *e) NODISCARD;
 
 void store_close(struct store *s);
@@ -53,18 +60,31 @@ int store_user_path(const char *xdg_data_home, const char *home, char *out, size
 int store_resolve(const struct store *s, const struct ref *ref, struct digest *out,
 		  struct err *e) NODISCARD;
 
+/* Name of the file below the store that says what ref means (refs/...), for whoever writes it.
+ * ERR_USAGE when ref is a bare digest, which needs none. */
+struct store_ref_path {
+	char s[5 + REF_HOST_MAX + 1 + REF_REPO_MAX + 2 + REF_TAG_MAX + 1];
+};
+int store_ref_path(const struct ref *ref, struct store_ref_path *out, struct err *e) NODISCARD;
+
 /* Read and parse the descriptor of an image. With lock_fd not NULL the descriptor file stays open
- * in *lock_fd with a shared flock(2): as long as it is held, `imgfetch rm` says "in use".
- * The digest inside must be the one asked for. */
+ * in *lock_fd with a shared lock: as long as it is held, store_lock_image fails. The digest inside
+ * must be the one asked for (ERR_VERIFY). ERR_NOTFOUND: not in the store; ERR_BUSY: being removed;
+ * ERR_CONFIG: the file is of a foreign owner, or others may write it. */
 int store_read_image(const struct store *s, const struct digest *manifest, struct imgdesc *out,
 		     int *lock_fd, struct err *e) NODISCARD;
 
-/* Open layers/sha256/<diffid> as O_PATH | O_DIRECTORY, owner checked (root or s->owner). fd or
- * -1.*/
+/* Exclusive lock on an image, for its removal: no run and no pull holds it, and none can take it
+ * until the fd that is returned is closed. -1 with ERR_BUSY while somebody does, ERR_NOTFOUND.
+ * Needs write access to the descriptor. Mounts made by imgmount hold no lock: see
+ * common/imgmounts.h. */
+int store_lock_image(const struct store *s, const struct digest *manifest, struct err *e);
+
+/* Open layers/sha256/<diffid> as O_PATH | O_DIRECTORY, owner checked (root or s->owner). fd/-1. */
 int store_open_layer(const struct store *s, const struct digest *diffid, struct err *e);
 
 /* Shared or exclusive lock on <store>/lock; fd (close-on-exec; closing unlocks) or -1. Waits unless
- * nonblock, then ERR_BUSY. */
+ * nonblock, then ERR_BUSY. Exclusive needs write access to the store. */
 int store_lock(const struct store *s, bool exclusive, bool nonblock, struct err *e);
 
 #endif
