@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* All layers of an image into the store: in parallel, each once, downloads overlapped with
+ * unpacking. */
+#ifndef IMGFETCH_WORKER_H
+#define IMGFETCH_WORKER_H
+
+#include "common/defs.h"
+#include "common/digest.h"
+#include "common/err.h"
+#include "common/store.h"
+#include "imgfetch/progress.h"
+#include "imgfetch/source.h"
+#include "imgfetch/unpack.h"
+
+struct layer_spec {
+	struct blob_desc blob; /* from the manifest */
+	struct digest diffid;  /* from the config: digest of the uncompressed tar */
+};
+
+struct worker_opts {
+	unsigned downloads; /* layers in flight at most; 0: 4 */
+	unsigned unpackers; /* threads that inflate and unpack at one time; 0: one per processor */
+	bool no_sync;	    /* leave it to the kernel when data reaches the disk */
+	struct progress *progress; /* may be NULL */
+	struct unpack_limits limits;
+};
+
+/* Bring every layer of specs into the store: fetched from src, blob digest and size and DiffID
+ * verified, unpacked, synced and renamed into place. What is present already is not fetched; the
+ * same layer twice in specs is fetched once; a layer that another process is fetching is waited
+ * for. The caller holds the shared lock of the store (store_lock). The first error stops everything
+ * else and is the one returned (its text names the layer); layers that were complete by then stay,
+ * nothing else does. Besides what source_get_blob says: ERR_VERIFY (digest, size, format, limits),
+ * ERR_DISK, ERR_SYSTEM. The sink given to source_get_blob takes len 0 as a question whether to go
+ * on: a source that waits for the network should call it so about once a second. */
+int worker_fetch_layers(const struct store *st, struct source *src, const struct layer_spec *specs,
+			size_t count, const struct worker_opts *opts, struct err *e) NODISCARD;
+
+#endif
