@@ -53,7 +53,11 @@ common_src := common/digest.c common/err.c common/fdio.c common/imgdesc.c common
 	common/num.c common/optab.c common/path.c common/ref.c common/store.c common/sys.c common/text.c
 mount_src := mount/layers.c mount/mnt.c mount/overlay.c mount/unpack.c
 imgmount_src := mount/main.c
-imgfetch_src := imgfetch/main.c
+# net: names, protocols, orchestration; data: bytes, layers, the store
+imgfetch_net_src := imgfetch/imgconfig.c imgfetch/json.c imgfetch/main.c imgfetch/manifest.c \
+	imgfetch/platform.c
+imgfetch_data_src :=
+imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
 isolate_src := isolate/main.c
 
 isolate_libs  := -lcap -lseccomp
