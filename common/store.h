@@ -31,7 +31,8 @@
 struct store {
 	int fd;		 /* O_PATH directory of the store */
 	uid_t owner;	 /* who may write it */
-	char path[4096]; /* for messages only */
+	char path[4096]; /* as given to store_open; for messages and records, never to be opened
+			    again */
 };
 
 /* Open an existing store. Its root directory must belong to root or `owner` and be writable by

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT */
+/* The image store on disk: find it, check who may write it, find images and layers in it. */
+#include "common/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/path.h"
+#include "common/sys.h"
+#include "common/text.h"
+
+#define STORE_VERSION_TEXT "isolate-store 1\n"
+#define STORE_HINT_MAX	   4096
+
+/* A descriptor's path: longest of all that are built here from digests. */
+#define IMAGE_PATH_MAX (sizeof("images/sha256//descriptor") + DIGEST_HEX_LEN)
+
+/* --- ownership ------------------------------------------------------------------------------- */
+
+/* Only root and the owner may change what fd (a directory or file of the store) holds. */
+static int check_owner(const struct store *s, int fd, const char *what, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, ERR_SYSTEM, "look at %s in the store '%s'", what,
+			       text_quote(s->path).s);
+	if (st.st_uid != 0 && st.st_uid != s->owner)
+		return err_set(e, ERR_CONFIG, "%s in the store '%s' belongs to user %u, not to %u",
+			       what, text_quote(s->path).s, (unsigned)st.st_uid,
+			       (unsigned)s->owner);
+	return 0;
+}
+
+/* The same for the store's own directory, which nobody else may write to either. */
+static int check_root(const struct store *s, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(s->fd, &st) < 0)
+		return err_sys(e, ERR_SYSTEM, "look at the store '%s'", text_quote(s->path).s);
+	if (st.st_uid != 0 && st.st_uid != s->owner)
+		return err_set(e, ERR_CONFIG,
+			       "the store '%s' belongs to user %u; only one of user %u or root is "
+			       "trusted here",
+			       text_quote(s->path).s, (unsigned)st.st_uid, (unsigned)s->owner);
+	if (st.st_mode & 022)
+		return err_set(e, ERR_CONFIG,
+			       "the store '%s' can be written by others (mode %03o): chmod go-w it",
+			       text_quote(s->path).s, (unsigned)st.st_mode & 0777);
+	return 0;
+}
+
+/* Open a small file of the store for reading: regular, of a trusted owner, not writable by others.
+ * O_NONBLOCK: a fifo in its place must not stop us. -1 with ERR_NOTFOUND where there is none. */
+static int open_file(const struct store *s, const char *rel, int flags, struct err *e)
+{
+	auto_fd fd = path_open_beneath(s->fd, rel, flags | O_NONBLOCK | O_NOCTTY, 0);
+
+	if (fd < 0) {
+		enum err_kind kind = ERR_SYSTEM;
+		if (errno == ENOENT)
+			kind = ERR_NOTFOUND;
+		else if (errno == ELOOP || errno == EXDEV || errno == ENOTDIR)
+			kind = ERR_CONFIG; /* a link, or no directory, where we never put one */
+		return err_sys(e, kind, "open '%s' in the store '%s'", text_quote(rel).s,
+			       text_quote(s->path).s);
+	}
+	if (path_check_trusted_file(fd, s->owner, rel, e) < 0)
+		return err_wrap(e, "store '%s'", text_quote(s->path).s);
+	return take_fd(&fd);
+}
+
+/* --- open and create ------------------------------------------------------------------------- */
+
+static int check_version(const struct store *s, struct err *e)
+{
+	char text[64];
+	auto_fd fd = open_file(s, "version", O_RDONLY, e);
+
+	if (fd < 0) {
+		if (e->kind == ERR_NOTFOUND)
+			return err_set(e, ERR_CONFIG,
+				       "'%s' is no image store: it has no file 'version'",
+				       text_quote(s->path).s);
+		return -1;
+	}
+	ssize_t len = fdio_read_text(fd, text, sizeof(text));
+	if (len < 0 && errno != EFBIG)
+		return err_sys(e, ERR_SYSTEM, "read 'version' of the store '%s'",
+			       text_quote(s->path).s);
+	if (len != (ssize_t)strlen(STORE_VERSION_TEXT) || strcmp(text, STORE_VERSION_TEXT) != 0)
+		return err_set(e, ERR_CONFIG,
+			       "the store '%s' is of another version than this program",
+			       text_quote(s->path).s);
+	return 0;
+}
+
+static int init_path(struct store *s, const char *path, uid_t owner, struct err *e)
+{
+	*s = (struct store){.fd = -1, .owner = owner};
+	if (path[0] != '/')
+		return err_set(e, ERR_CONFIG, "store '%s': the path must be absolute",
+			       text_quote(path).s);
+	if (text_format(s->path, sizeof(s->path), "%s", path) < 0)
+		return err_sys(e, ERR_CONFIG, "store '%s'", text_quote(path).s);
+	return 0;
+}
+
+/* Open the store's directory and check it. *s has path and owner. */
+static int open_root(struct store *s, bool caller_view, struct err *e)
+{
+	if (caller_view) {
+		/* With the caller's own rights, and everything below goes through this fd: links on
+		 * the way lead nowhere that the caller could not name himself. */
+		s->fd = sys_openat2(AT_FDCWD, s->path, O_PATH | O_DIRECTORY, 0,
+				    RESOLVE_NO_MAGICLINKS);
+		if (s->fd < 0 && errno == ENOENT)
+			return err_set(e, ERR_NOTFOUND, "there is no image store '%s'",
+				       text_quote(s->path).s);
+		if (s->fd < 0)
+			return err_sys(e, ERR_CONFIG, "open the image store '%s'",
+				       text_quote(s->path).s);
+	} else {
+		s->fd = path_open_trusted_dir(s->path, s->owner, false, e);
+		if (s->fd < 0 && e->errnum == ENOENT)
+			return err_set(e, ERR_NOTFOUND, "there is no image store '%s'",
+				       text_quote(s->path).s);
+		if (s->fd < 0)
+			return err_wrap(e, "image store");
+	}
+	return check_root(s, e);
+}
+
+int store_open(const char *path, uid_t owner, bool caller_view, struct store *out, struct err *e)
+{
+	struct store s;
+
+	if (init_path(&s, path, owner, e) < 0)
+		return -1;
+	if (open_root(&s, caller_view, e) < 0 || check_version(&s, e) < 0) {
+		store_close(&s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	cleanup_fd(&s->fd);
+}
+
+/* What a failed write means: to the user it is his disk or his rights, not our bug. */
+static int write_fault(const struct store *s, const char *what, struct err *e)
+{
+	return err_sys(e, ERR_DISK, "%s in the store '%s'", what, text_quote(s->path).s);
+}
+
+/* Root makes directories only below one that nobody else can swap. */
+static int check_parents(const struct store *s, struct err *e)
+{
+	char buf[PATH_MAX];
+
+	if (text_format(buf, sizeof(buf), "%s", s->path) < 0)
+		return err_sys(e, ERR_CONFIG, "store '%s'", text_quote(s->path).s);
+	for (;;) {
+		struct err why = {0};
+		auto_fd fd = path_open_trusted_dir(buf[0] ? buf : "/", 0, false, &why);
+		if (fd >= 0)
+			return 0;
+		char *slash = strrchr(buf, '/');
+		if (why.errnum != ENOENT || !slash) {
+			*e = why;
+			return err_wrap(e, "image store");
+		}
+		*slash = '\0';
+	}
+}
+
+/* Make the store's directory and those above it. Existing ones are left as they are. Returns 1 when
+ * the store's own was made, 0 when it was there, -1. */
+static int make_parents(const struct store *s, struct err *e)
+{
+	char buf[PATH_MAX];
+
+	if (text_format(buf, sizeof(buf), "%s", s->path) < 0)
+		return err_sys(e, ERR_CONFIG, "store '%s'", text_quote(s->path).s);
+	for (char *slash = buf + 1;; slash++) {
+		slash = strchrnul(slash, '/');
+		char was = *slash;
+		*slash = '\0';
+		bool leaf = was == '\0' || slash[1 + strspn(slash + 1, "/")] == '\0';
+		int ret = mkdir(buf, leaf ? 0700 : 0755);
+		if (ret < 0 && errno != EEXIST)
+			return err_sys(e, ERR_DISK, "make the directory '%s'", text_quote(buf).s);
+		if (leaf)
+			return ret == 0;
+		*slash = was;
+	}
+}
+
+/* Names that a store has at its top: a directory with others in it never becomes one. */
+static bool is_store_name(const char *name)
+{
+	static const char *const names[] = {".", "..", "lock", "tmp", "layers", "images", "refs"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int check_unused(const struct store *s, struct err *e)
+{
+	auto_fd fd = openat(s->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_dir dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir)
+		return err_sys(e, ERR_DISK, "list the store '%s'", text_quote(s->path).s);
+	fd = -1; /* it is dir's now */
+	for (;;) {
+		errno = 0;
+		const struct dirent *d = readdir(dir);
+		if (!d)
+			break;
+		if (!is_store_name(d->d_name))
+			return err_set(e, ERR_CONFIG,
+				       "'%s' is neither empty nor an image store: it holds '%s'",
+				       text_quote(s->path).s, text_quote(d->d_name).s);
+	}
+	return errno == 0 ? 0
+			  : err_sys(e, ERR_SYSTEM, "list the store '%s'", text_quote(s->path).s);
+}
+
+static int set_mode(const struct store *s, const char *rel, mode_t mode, struct err *e)
+{
+	auto_fd fd = path_open_beneath(s->fd, rel, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0 || fchmod(fd, mode) < 0)
+		return write_fault(s, "set the mode of a directory", e);
+	return 0;
+}
+
+static mode_t dir_mode(const struct store *s)
+{
+	return s->owner == 0 ? 0755 : 0700;
+}
+
+/* The directories of a store. Modes are set, not asked for: the umask has no say. */
+static int make_dirs(const struct store *s, struct err *e)
+{
+	const struct {
+		const char *name;
+		mode_t mode;
+	} dirs[] = {
+		{"tmp", 0700},
+		{"layers", 0700},
+		{"layers/sha256", 0700},
+		{"images", dir_mode(s)},
+		{"images/sha256", dir_mode(s)},
+		{"refs", dir_mode(s)},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		if (mkdirat(s->fd, dirs[i].name, 0700) < 0) {
+			if (errno == EEXIST)
+				continue;
+			return write_fault(s, "make a directory", e);
+		}
+		if (set_mode(s, dirs[i].name, dirs[i].mode, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The version file is the last thing made, and complete from the moment it is there. */
+static int write_version(const struct store *s, struct err *e)
+{
+	auto_fd fd = path_open_beneath(s->fd, "tmp/version", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (fd < 0 || fdio_write_all(fd, STORE_VERSION_TEXT, strlen(STORE_VERSION_TEXT)) < 0 ||
+	    fchmod(fd, 0644) < 0 || fsync(fd) < 0 ||
+	    renameat(s->fd, "tmp/version", s->fd, "version") < 0)
+		return write_fault(s, "write 'version'", e);
+	return 0;
+}
+
+/* Turn an empty directory into a store. The lock keeps a second creator waiting, who then finds it
+ * done. */
+static int init_store(struct store *s, struct err *e)
+{
+	if (faccessat(s->fd, "version", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	if (check_unused(s, e) < 0)
+		return -1;
+	auto_fd made = path_open_beneath(s->fd, "lock", O_RDWR | O_CREAT, 0600);
+	if (made < 0 || fchmod(made, 0644) < 0)
+		return write_fault(s, "make 'lock'", e);
+	auto_fd lock_fd = store_lock(s, true, false, e);
+	if (lock_fd < 0)
+		return -1;
+	if (faccessat(s->fd, "version", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	if (make_dirs(s, e) < 0 || write_version(s, e) < 0)
+		return -1;
+	return 0;
+}
+
+/* What is left to do once the directory is there; made: by us. */
+static int create_inside(struct store *s, bool made, struct err *e)
+{
+	/* Root may be handed a path through a directory of somebody else, who could swap it. */
+	if (open_root(s, s->owner != 0, e) < 0)
+		return -1;
+	if (made && set_mode(s, ".", dir_mode(s), e) < 0)
+		return -1;
+	if (init_store(s, e) < 0 || check_version(s, e) < 0)
+		return -1;
+	if (faccessat(s->fd, "tmp", W_OK, AT_EACCESS) < 0)
+		return write_fault(s, "write to 'tmp'", e);
+	return 0;
+}
+
+int store_create(const char *path, struct store *out, struct err *e)
+{
+	struct store s;
+
+	if (init_path(&s, path, geteuid(), e) < 0)
+		return -1;
+	if (s.owner == 0 && check_parents(&s, e) < 0)
+		return -1;
+	int made = make_parents(&s, e);
+	if (made < 0)
+		return -1;
+	if (create_inside(&s, made == 1, e) < 0) {
+		store_close(&s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+int store_user_path(const char *xdg_data_home, const char *home, char *out, size_t size,
+		    struct err *e)
+{
+	int ret;
+
+	/* The XDG base directory specification: relative values are to be ignored. */
+	if (xdg_data_home && xdg_data_home[0] == '/')
+		ret = text_format(out, size, "%s/isolate/images", xdg_data_home);
+	else if (home && home[0] == '/')
+		ret = text_format(out, size, "%s/.local/share/isolate/images", home);
+	else
+		return err_set(e, ERR_CONFIG,
+			       "no place for an image store of your own: HOME is not set");
+	if (ret < 0)
+		return err_sys(e, ERR_CONFIG, "path of your image store, from HOME");
+	return 0;
+}
+
+/* --- references ------------------------------------------------------------------------------ */
+
+int store_ref_path(const struct ref *ref, struct store_ref_path *out, struct err *e)
+{
+	struct store_ref_path path;
+
+	if (ref->kind == REF_DIGEST)
+		return err_set(e, ERR_USAGE, "a bare digest has no name in the store");
+	int ret = ref->has_digest ? text_format(path.s, sizeof(path.s), "refs/%s/%s/@%s", ref->host,
+						ref->repo, ref->digest.hex)
+				  : text_format(path.s, sizeof(path.s), "refs/%s/%s/:%s", ref->host,
+						ref->repo, ref->tag);
+	if (ret < 0)
+		return err_sys(e, ERR_USAGE, "reference");
+	*out = path;
+	return 0;
+}
+
+static int not_found(const struct store *s, const struct ref *ref, struct err *e)
+{
+	return err_set(e, ERR_NOTFOUND,
+		       "image '%s' is not in the store '%s': pull it with imgfetch",
+		       text_quote(ref_text(ref).s).s, text_quote(s->path).s);
+}
+
+/* Read one line with a digest. */
+static int read_ref_file(const struct store *s, const char *rel, struct digest *out, struct err *e)
+{
+	char text[DIGEST_TEXT_LEN + 2];
+	struct err ignored = {0};
+	auto_fd fd = open_file(s, rel, O_RDONLY, e);
+
+	if (fd < 0)
+		return -1;
+	ssize_t len = fdio_read_text(fd, text, sizeof(text));
+	if (len < 0 && errno != EFBIG)
+		return err_sys(e, ERR_SYSTEM, "read '%s' in the store '%s'", rel,
+			       text_quote(s->path).s);
+	if (len == DIGEST_TEXT_LEN + 1 && text[DIGEST_TEXT_LEN] == '\n') {
+		text[DIGEST_TEXT_LEN] = '\0';
+		if (digest_parse(text, out, &ignored) == 0)
+			return 0;
+	}
+	return err_set(e, ERR_VERIFY, "'%s' in the store '%s' is not one line with a digest", rel,
+		       text_quote(s->path).s);
+}
+
+/* images/sha256/<hex>/descriptor */
+static void image_path(const struct digest *manifest, char out[IMAGE_PATH_MAX])
+{
+	struct text t = {.buf = out, .size = IMAGE_PATH_MAX};
+
+	out[0] = '\0';
+	text_addf(&t, "images/sha256/%s/descriptor", manifest->hex);
+}
+
+int store_resolve(const struct store *s, const struct ref *ref, struct digest *out, struct err *e)
+{
+	if (ref->kind != REF_DIGEST) {
+		struct store_ref_path path;
+		struct digest found;
+
+		if (store_ref_path(ref, &path, e) < 0)
+			return -1;
+		if (read_ref_file(s, path.s, &found, e) == 0) {
+			*out = found;
+			return 0;
+		}
+		if (e->kind != ERR_NOTFOUND)
+			return -1;
+		if (!ref->has_digest)
+			return not_found(s, ref, e);
+	}
+	/* The digest of a manifest, which may have come under another name: it is the same image.
+	 */
+	char rel[IMAGE_PATH_MAX];
+	image_path(&ref->digest, rel);
+	auto_fd fd = path_open_beneath(s->fd, rel, O_PATH, 0);
+	if (fd < 0 && errno == ENOENT)
+		return not_found(s, ref, e);
+	if (fd < 0)
+		return err_sys(e, ERR_CONFIG, "open '%s' in the store '%s'", rel,
+			       text_quote(s->path).s);
+	*out = ref->digest;
+	return 0;
+}
+
+/* --- locks ----------------------------------------------------------------------------------- */
+
+/* Lock the whole file behind fd. -1 with errno; EAGAIN when somebody else holds it. */
+static int lock_fd(int fd, bool exclusive, bool nonblock)
+{
+	struct flock fl = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
+	int ret;
+
+	do {
+		ret = fcntl(fd, nonblock ? F_OFD_SETLK : F_OFD_SETLKW, &fl);
+	} while (ret < 0 && errno == EINTR);
+	if (ret < 0 && errno == EACCES)
+		errno = EAGAIN; /* POSIX allows either */
+	return ret;
+}
+
+int store_lock(const struct store *s, bool exclusive, bool nonblock, struct err *e)
+{
+	auto_fd fd = open_file(s, "lock", exclusive ? O_RDWR : O_RDONLY, e);
+
+	if (fd < 0) {
+		if (e->kind == ERR_NOTFOUND)
+			e->kind = ERR_CONFIG;
+		else if (e->errnum == EACCES || e->errnum == EROFS)
+			e->kind = ERR_DISK;
+		return -1;
+	}
+	if (lock_fd(fd, exclusive, nonblock) < 0) {
+		if (errno == EAGAIN)
+			return err_set(e, ERR_BUSY, "the store '%s' is in use",
+				       text_quote(s->path).s);
+		return err_sys(e, ERR_SYSTEM, "lock the store '%s'", text_quote(s->path).s);
+	}
+	return take_fd(&fd);
+}
+
+/* Open and lock an image's descriptor; it is still the one of that name afterwards. */
+static int open_image(const struct store *s, const struct digest *manifest, const bool *exclusive,
+		      struct err *e)
+{
+	char rel[IMAGE_PATH_MAX];
+	struct stat st, now;
+
+	image_path(manifest, rel);
+	auto_fd fd = open_file(s, rel, exclusive && *exclusive ? O_RDWR : O_RDONLY, e);
+	if (fd < 0) {
+		if (e->kind == ERR_NOTFOUND)
+			return err_set(e, ERR_NOTFOUND, "image sha256:%s is not in the store '%s'",
+				       manifest->hex, text_quote(s->path).s);
+		return -1;
+	}
+	if (!exclusive)
+		return take_fd(&fd);
+	if (lock_fd(fd, *exclusive, true) < 0) {
+		if (errno == EAGAIN)
+			return err_set(e, ERR_BUSY, "image sha256:%s is %s", manifest->hex,
+				       *exclusive ? "in use" : "being removed");
+		return err_sys(e, ERR_SYSTEM, "lock image sha256:%s", manifest->hex);
+	}
+	/* Between open and lock a remover may have been at work: then this file has no name any
+	 * more, or one in tmp/. */
+	auto_fd again = path_open_beneath(s->fd, rel, O_PATH, 0);
+	if (again < 0 || fstat(fd, &st) < 0 || fstat(again, &now) < 0 || st.st_ino != now.st_ino ||
+	    st.st_dev != now.st_dev)
+		return err_set(e, ERR_NOTFOUND, "image sha256:%s was just removed", manifest->hex);
+	return take_fd(&fd);
+}
+
+int store_lock_image(const struct store *s, const struct digest *manifest, struct err *e)
+{
+	const bool exclusive = true;
+
+	return open_image(s, manifest, &exclusive, e);
+}
+
+/* --- images and layers ----------------------------------------------------------------------- */
+
+int store_read_image(const struct store *s, const struct digest *manifest, struct imgdesc *out,
+		     int *lock_fd_out, struct err *e)
+{
+	const bool exclusive = false;
+	char name[sizeof("descriptor of sha256:") + DIGEST_HEX_LEN];
+	struct imgdesc d;
+	auto_fd fd = open_image(s, manifest, lock_fd_out ? &exclusive : NULL, e);
+
+	if (fd < 0)
+		return -1;
+	auto_free char *text = malloc(IMGDESC_BYTES_MAX + 1);
+	if (!text)
+		return err_sys(e, ERR_SYSTEM, "read image sha256:%s", manifest->hex);
+	ssize_t len = fdio_read_text(fd, text, IMGDESC_BYTES_MAX + 1);
+	if (len < 0)
+		return err_sys(e, errno == EFBIG ? ERR_VERIFY : ERR_SYSTEM,
+			       "read the descriptor of image sha256:%s", manifest->hex);
+	if (text_format(name, sizeof(name), "descriptor of sha256:%s", manifest->hex) < 0)
+		return err_sys(e, ERR_BUG, "name a descriptor");
+	if (imgdesc_parse(name, text, (size_t)len, &d, e) < 0)
+		return -1;
+	if (!digest_equal(&d.digest, manifest)) {
+		imgdesc_fini(&d);
+		return err_set(e, ERR_VERIFY, "%s: it is that of another image", name);
+	}
+	*out = d;
+	if (lock_fd_out)
+		*lock_fd_out = take_fd(&fd);
+	return 0;
+}
+
+int store_open_layer(const struct store *s, const struct digest *diffid, struct err *e)
+{
+	char rel[sizeof("layers/sha256/") + DIGEST_HEX_LEN];
+
+	if (text_format(rel, sizeof(rel), "layers/sha256/%s", diffid->hex) < 0)
+		return err_sys(e, ERR_BUG, "name a layer");
+	auto_fd fd = path_open_beneath(s->fd, rel, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0) {
+		if (errno == ENOENT)
+			return err_set(
+				e, ERR_NOTFOUND,
+				"layer sha256:%s is missing in the store '%s': pull the image again",
+				diffid->hex, text_quote(s->path).s);
+		if (errno == ELOOP || errno == EXDEV || errno == ENOTDIR)
+			return err_set(e, ERR_CONFIG,
+				       "layer sha256:%s in the store '%s' is no directory",
+				       diffid->hex, text_quote(s->path).s);
+		return err_sys(e, errno == EACCES ? ERR_DENIED : ERR_SYSTEM,
+			       "open layer sha256:%s in the store '%s'", diffid->hex,
+			       text_quote(s->path).s);
+	}
+	char what[sizeof("layer sha256:") + DIGEST_HEX_LEN];
+	if (text_format(what, sizeof(what), "layer sha256:%s", diffid->hex) < 0)
+		return err_sys(e, ERR_BUG, "name a layer");
+	if (check_owner(s, fd, what, e) < 0)
+		return -1;
+	return take_fd(&fd);
+}
