@@ -17,8 +17,7 @@ struct text {
 };
 
 /* Declare with: char b[128]; struct text t = TEXT_OVER(b); */
-#define TEXT_OVER(array)                                                                           \
-	((struct text){.buf = ((array)[0] = '\0', (array)), .size = sizeof(array)})
+#define TEXT_OVER(array) ((struct text){.buf = ((array)[0] = '\0', (array)), .size = sizeof(array)})
 
 void text_add(struct text *t, const char *s);
 void text_add_bytes(struct text *t, const void *bytes, size_t len);
