@@ -59,6 +59,7 @@ imgfetch_net_src := imgfetch/imgconfig.c imgfetch/json.c imgfetch/main.c imgfetc
 imgfetch_data_src :=
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
 isolate_src := isolate/main.c
+isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/verdict.c
 
 isolate_libs  := -lcap -lseccomp
 imgfetch_libs := -lcurl -ljansson -larchive -lzstd -lisal -lz -lcrypto -lpthread

@@ -11,15 +11,17 @@ enum dirrule_flag {
 	DIR_DEV = 1 << 1,
 	DIR_NOEXEC = 1 << 2,
 	DIR_MAYBE = 1 << 3,
-	DIR_FS = 1 << 4,    /* out names a file system: proc sysfs tmpfs devpts dev */
-	DIR_TMP = 1 << 5,   /* a fresh writable directory of the box */
-	DIR_NOREC = 1 << 6, /* without the mounts below */
+	DIR_FS = 1 << 4,      /* out names a file system: proc sysfs tmpfs devpts dev */
+	DIR_TMP = 1 << 5,     /* a fresh writable directory of the box */
+	DIR_NOREC = 1 << 6,   /* without the mounts below */
+	DIR_REMOVED = 1 << 7, /* alone: "IN=" was given; nothing is mounted, but the place in the
+				 order is kept for a later rule for the same IN */
 };
 
 struct dirrule {
 	char *in;  /* normalised, no leading '/', no "." or ".." components, not empty; owned */
-	char *out; /* "/abs", "./rel" (box directory) or file system type; NULL with DIR_TMP; owned
-		    */
+	char *out; /* "/abs", "./rel" (box directory) or file system type; NULL with DIR_TMP and
+		      DIR_REMOVED; owned */
 	unsigned flags;
 };
 

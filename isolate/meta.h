@@ -8,11 +8,12 @@
 #include "isolate/verdict.h"
 
 struct meta {
-	int fd; /* -1: none asked for */
+	int fd;	       /* -1: none asked for */
+	bool own_file; /* opened by name: may be truncated */
 };
 
-/* Open the file as the caller (effective ids), truncated in place, created 0666 & ~umask of the
- * caller if absent; "-" is a duplicate of fd 1. */
+/* Open the file as the caller (effective ids), truncated in place, created 0666 minus the
+ * umask of the process if absent; "-" is a duplicate of fd 1. */
 int meta_open(struct meta *m, const char *path, struct err *e) NODISCARD;
 
 /* Whole text for a finished run; image_digest ("sha256:...") or NULL. Only keys the well-known tool
