@@ -49,8 +49,9 @@ all_cflags   := -std=gnu17 $(warn_flags) $(hard_flags) -fno-strict-aliasing $(CF
 all_ldflags  := $(hard_ldflags) $(LDFLAGS)
 
 # --- sources -----------------------------------------------------------------------------------
-common_src := common/digest.c common/err.c common/fdio.c common/imgdesc.c common/lineconf.c \
-	common/num.c common/optab.c common/path.c common/ref.c common/remove.c common/store.c common/sys.c common/text.c
+common_src := common/digest.c common/err.c common/fdio.c common/imgdesc.c common/imgmounts.c \
+	common/lineconf.c common/num.c common/optab.c common/path.c common/ref.c common/remove.c \
+	common/store.c common/sys.c common/text.c
 mount_src := mount/layers.c mount/mnt.c mount/overlay.c mount/unpack.c
 imgmount_src := mount/main.c
 # net: names, protocols, orchestration; data: bytes, layers, the store

@@ -15,8 +15,18 @@
  * the kernel left in the fs context go into *e. Returns a detached mount fd or -1. */
 int mnt_new(const char *type, const char *const *options, uint64_t attrs, struct err *e);
 
+/* The steps of mnt_new for those who have options that are no text. fs_fd is of fsopen(2).
+ * mnt_fs_option: one "key=value" or "flag"; a value of 256 bytes or more is EINVAL (6.18).
+ * mnt_fs_finish: create the superblock and a detached mount of it. fd or -1.
+ * mnt_fs_error: describe errno, and what the kernel left in the context, as the failure to mount
+ * `type`; always -1. */
+int mnt_fs_option(int fs_fd, const char *option);
+int mnt_fs_finish(int fs_fd, const char *type, uint64_t attrs, struct err *e);
+int mnt_fs_error(int fs_fd, const char *type, const char *step, struct err *e);
+
 /* Detached copy of the mount tree at fd (O_PATH), recursive or only the top mount, with
- * mount_setattr(set) applied to all of it (AT_RECURSIVE) before anybody can see it. */
+ * mount_setattr(set) applied to all of it (AT_RECURSIVE) before anybody can see it. The copy is
+ * private: as a peer of a shared source it would pass on to it what is mounted below the copy. */
 int mnt_clone(int fd, bool recursive, uint64_t attrs, const char *what, struct err *e);
 
 /* Id-map a detached, never attached mount with the mapping of userns_fd (MOUNT_ATTR_IDMAP, 5.12).
@@ -29,5 +39,9 @@ int mnt_set_attrs(int mnt_fd, uint64_t attrs, const char *what, struct err *e) N
 /* Attach a detached mount onto the directory or file behind target_fd (O_PATH). No path is
  * walked.*/
 int mnt_attach(int mnt_fd, int target_fd, const char *what, struct err *e) NODISCARD;
+
+/* The mount behind mnt_fd really has at least MOUNT_ATTR_RDONLY, NOSUID, NODEV, NOEXEC of attrs.
+ * ERR_BUG otherwise. */
+int mnt_check_attrs(int mnt_fd, uint64_t attrs, const char *what, struct err *e) NODISCARD;
 
 #endif

@@ -6,14 +6,39 @@
 #include "common/defs.h"
 #include "common/err.h"
 
-/* One detached, read-only, nosuid, nodev mount that shows the directories stacked, lower_fds[0]
- * topmost; count 1 to LAYERS_MAX + 1. The directories must be on attached mounts of the current
- * mount namespace (a detached mount as lower is EINVAL, Linux 6.18).
+/* Ways to tell the kernel the lower directories, tried in this order. Which one works is found out
+ * by trying, never from the version. */
+enum overlay_way {
+	OVERLAY_BY_FD = 1 << 0,	  /* "lowerdir+" as a descriptor, Linux 6.13 */
+	OVERLAY_BY_PATH = 1 << 1, /* "lowerdir+" as /proc/self/fd/N, Linux 6.8 */
+	OVERLAY_BY_LIST = 1 << 2, /* one "lowerdir" of at most 255 bytes */
+	OVERLAY_BY_PAGE = 1 << 3, /* mount(2) with at most one page of options */
+	OVERLAY_ANY_WAY = (1 << 4) - 1,
+};
+
+struct overlay_opts {
+	const char
+		*source; /* first field in /proc/mounts, under 256 bytes; NULL: "isolate-image" */
+	/* A directory (O_PATH) of the current mount namespace that OVERLAY_BY_PAGE may cover for a
+	 * moment, since mount(2) makes no detached mounts. -1: the topmost lower directory, which
+	 * is right only in a mount namespace that no other process uses. */
+	int scratch_fd;
+	unsigned ways; /* enum overlay_way bits that may be used */
+};
+#define OVERLAY_OPTS_DEFAULT ((struct overlay_opts){.scratch_fd = -1, .ways = OVERLAY_ANY_WAY})
+
+/* One detached, read-only, nosuid, nodev, private mount that shows the directories stacked,
+ * lower_fds[0] topmost; count 1 to LAYERS_MAX + 1. The directories must have been opened in the
+ * mount namespace in which this is called, and be on attached mounts of it (otherwise EINVAL, Linux
+ * 6.18); the result may be attached in any other. No directory may occur twice (ELOOP).
  * Options: userxattr (5.11; so that trusted.overlay.* in a layer means nothing and redirects and
  * metacopy are off), and nothing is ever written. One directory alone becomes a bind mount.
- * lowerdir+ by descriptor (6.13), by /proc/self/fd path (6.8), or mount options in one checked page
- * below that; which one is probed, never guessed from the version.
- * Needs CAP_SYS_ADMIN over the mount namespace. Returns the mount fd, or -1. */
+ * Needs CAP_SYS_ADMIN over the mount namespace, and /proc below Linux 6.13. May change directory
+ * and back (OVERLAY_BY_PAGE). Returns the mount fd, or -1 (ERR_SYSTEM).
+ * Runs as: root (isolate) or the caller. Trusts: nothing inside the directories.
+ * Must not: look up names in them. */
 int overlay_mount(const int *lower_fds, size_t count, struct err *e);
+int overlay_mount_opts(const int *lower_fds, size_t count, const struct overlay_opts *o,
+		       struct err *e);
 
 #endif

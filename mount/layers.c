@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* From a descriptor to the directories that overlayfs will stack. */
+#include "mount/layers.h"
+
+#include <stdlib.h>
+
+#include "common/cleanup.h"
+
+/* Does layer i come again above itself? Layers are few (LAYERS_MAX) and digests differ in their
+ * first bytes, so the plain search is cheaper than anything clever. */
+static bool hidden_by_itself(const struct imgdesc *d, size_t i)
+{
+	for (size_t above = i + 1; above < d->layer_count; above++) {
+		if (digest_equal(&d->layers[i], &d->layers[above]))
+			return true;
+	}
+	return false;
+}
+
+int layers_open(const struct store *s, const struct imgdesc *d, struct layers *out, struct err *e)
+{
+	struct layers l = {0};
+
+	if (d->layer_count == 0)
+		return err_set(e, ERR_VERIFY, "image sha256:%s has no layers", d->digest.hex);
+	l.fds = calloc(d->layer_count, sizeof(*l.fds));
+	if (!l.fds)
+		return err_sys(e, ERR_SYSTEM, "open %zu layers", d->layer_count);
+	for (size_t i = d->layer_count; i-- > 0;) {
+		if (hidden_by_itself(d, i))
+			continue;
+		int fd = store_open_layer(s, &d->layers[i], e);
+		if (fd < 0) {
+			layers_close(&l);
+			return err_wrap(e, "image sha256:%.12s", d->digest.hex);
+		}
+		l.fds[l.count++] = fd;
+	}
+	*out = l;
+	return 0;
+}
+
+void layers_close(struct layers *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		cleanup_fd(&l->fds[i]);
+	free(l->fds);
+	*l = (struct layers){0};
+}
