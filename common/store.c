@@ -161,25 +161,16 @@ static int write_fault(const struct store *s, const char *what, struct err *e)
 	return err_sys(e, ERR_DISK, "%s in the store '%s'", what, text_quote(s->path).s);
 }
 
-/* Root makes directories only below one that nobody else can swap. */
+/* Root makes directories only below one that nobody else can swap: all there is of the path. */
 static int check_parents(const struct store *s, struct err *e)
 {
-	char buf[PATH_MAX];
+	struct err why = {0};
+	auto_fd fd = path_open_trusted_dir(s->path, s->owner, false, &why);
 
-	if (text_format(buf, sizeof(buf), "%s", s->path) < 0)
-		return err_sys(e, ERR_CONFIG, "store '%s'", text_quote(s->path).s);
-	for (;;) {
-		struct err why = {0};
-		auto_fd fd = path_open_trusted_dir(buf[0] ? buf : "/", 0, false, &why);
-		if (fd >= 0)
-			return 0;
-		char *slash = strrchr(buf, '/');
-		if (why.errnum != ENOENT || !slash) {
-			*e = why;
-			return err_wrap(e, "image store");
-		}
-		*slash = '\0';
-	}
+	if (fd >= 0 || why.errnum == ENOENT)
+		return 0;
+	*e = why;
+	return err_wrap(e, "image store");
 }
 
 /* Make the store's directory and those above it. Existing ones are left as they are. Returns 1 when
