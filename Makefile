@@ -65,7 +65,12 @@ isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/verd
 isolate_libs  := -lcap -lseccomp
 imgfetch_libs := -lcurl -ljansson -larchive -lzstd -lisal -lz -lcrypto -lpthread
 
+# One line a test, so that lines can be added side by side.
 unit_tests :=
+unit_tests += test_digest
+unit_tests += test_err
+unit_tests += test_num
+unit_tests += test_text
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
 man_pages := man/isolate.1 man/imgfetch.1 man/imgmount.8 man/isolate.cf.5 man/isolate-image.5

@@ -90,7 +90,7 @@ int err_sys(struct err *e, enum err_kind kind, const char *fmt, ...)
 	if (!fits || !append_text(text, &len, desc))
 		mark_cut(text);
 	/* Our messages are lower case; libc's descriptions begin with a capital, which stays only
-	 * in words like "RPC". */
+	 * in words like "RFS". */
 	else if (text[at] >= 'A' && text[at] <= 'Z' && !(desc[1] >= 'A' && desc[1] <= 'Z'))
 		text[at] = (char)(text[at] - 'A' + 'a');
 	store(e, kind, saved, text);
