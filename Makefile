@@ -70,6 +70,9 @@ unit_tests :=
 unit_tests += test_digest
 unit_tests += test_err
 unit_tests += test_num
+unit_tests += test_lineconf
+unit_tests += test_optab
+unit_tests += test_ref
 unit_tests += test_text
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount

@@ -33,10 +33,10 @@ static const struct optab_row *find_long(const struct walk *w, const char *name,
 			continue;
 		if (row->name[len] == '\0')
 			return row;
-		if (found)
-			other = row;
-		else
+		if (!found)
 			found = row;
+		else if (!other)
+			other = row;
 	}
 	if (other && len > 0) {
 		(void)err_set(e, ERR_USAGE, "option '--%s' is ambiguous: '--%s' or '--%s'",

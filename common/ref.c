@@ -270,7 +270,8 @@ int ref_parse(const char *s, struct ref *out, struct err *e)
 	struct ref r = {.kind = REF_REGISTRY};
 	int rc;
 
-	if (strncmp(s, "sha256:", 7) == 0) {
+	/* As a repository and a tag, "sha512:..." would go to Docker Hub: nobody means that. */
+	if (strncmp(s, "sha256:", 7) == 0 || strncmp(s, "sha512:", 7) == 0) {
 		r.kind = REF_DIGEST;
 		r.has_digest = true;
 		rc = digest_parse(s, &r.digest, e);
