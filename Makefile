@@ -44,7 +44,11 @@ endif
 hard_flags += -fPIE
 hard_ldflags += -pie -Wl,--as-needed
 
-all_cppflags := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -DCONFIG_FILE='"$(CONFIG_FILE)"' $(CPPFLAGS)
+# ISA-L undoes gzip four times faster than zlib, where it exists. `make ISAL=` builds without.
+ISAL ?= $(shell printf '\043include <isa-l/igzip_lib.h>\n' | \
+	$(CC) $(CPPFLAGS) -E -x c -o /dev/null - 2>/dev/null && echo 1)
+
+all_cppflags := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(if $(ISAL),-DHAVE_ISAL) -I. -DCONFIG_FILE='"$(CONFIG_FILE)"' $(CPPFLAGS)
 all_cflags   := -std=gnu17 $(warn_flags) $(hard_flags) -fno-strict-aliasing $(CFLAGS)
 all_ldflags  := $(hard_ldflags) $(LDFLAGS)
 
@@ -57,13 +61,15 @@ imgmount_src := mount/main.c
 # net: names, protocols, orchestration; data: bytes, layers, the store
 imgfetch_net_src := imgfetch/imgconfig.c imgfetch/json.c imgfetch/main.c imgfetch/manifest.c \
 	imgfetch/platform.c
-imgfetch_data_src :=
+imgfetch_data_src := imgfetch/inflate.c imgfetch/layerdir.c imgfetch/ring.c imgfetch/sha256.c \
+	imgfetch/unpack.c imgfetch/whiteout.c
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
 isolate_src := isolate/main.c
 isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/verdict.c
 
 isolate_libs  := -lcap -lseccomp
-imgfetch_libs := -lcurl -ljansson -larchive -lzstd -lisal -lz -lcrypto -lpthread
+isal_libs := $(if $(ISAL),-lisal)
+imgfetch_libs := -lcurl -ljansson -larchive -lzstd $(isal_libs) -lz -lcrypto -lpthread
 
 # One line a test, so that lines can be added side by side.
 unit_tests :=

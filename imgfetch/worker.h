@@ -18,9 +18,9 @@ struct layer_spec {
 };
 
 struct worker_opts {
-	unsigned downloads; /* layers in flight at most; 0: 4 */
-	unsigned unpackers; /* threads that inflate and unpack at one time; 0: one per processor */
-	bool no_sync;	    /* leave it to the kernel when data reaches the disk */
+	unsigned parallel; /* layers in flight, each with its own download, inflater and unpacker;
+			      0: 4 */
+	bool no_sync;	   /* leave it to the kernel when data reaches the disk */
 	struct progress *progress; /* may be NULL */
 	struct unpack_limits limits;
 };

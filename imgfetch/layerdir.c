@@ -1,0 +1,681 @@
+/* SPDX-License-Identifier: MIT */
+/* The directory a layer is unpacked into. Names come from strangers: every parent is reached by
+ * openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS from the layer's own descriptor, every
+ * last component by a call that does not follow links and does not open what exists. */
+#include "imgfetch/layerdir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "common/cleanup.h"
+#include "common/path.h"
+#include "common/text.h"
+
+/* Directories that were used last. A tar is written by a tree walk: entries of one directory mostly
+ * follow each other, with a look into subdirectories between them. */
+#define CACHE_SLOTS 4
+/* Remembered names of one layer: a million directories of an ordinary tree need 60 MB. */
+#define NAMES_BYTES_MAX (UINT64_C(256) << 20)
+
+#define DIR_MODE_IMPLIED 0755
+#define OPAQUE_XATTR	 "user.overlay.opaque"
+
+struct cached_dir {
+	char *path; /* owned; NULL: empty slot */
+	size_t len;
+	int fd;
+};
+
+struct dir_note {
+	char *path; /* owned */
+	size_t seq; /* of several notes for one path the last counts */
+	mode_t mode;
+	struct timespec mtime;
+};
+
+struct path_list {
+	char **v; /* owned, as its members */
+	size_t count, room;
+};
+
+struct layerdir {
+	int fd;
+	bool keep_owners;
+	uid_t euid;
+	gid_t egid;
+	struct cached_dir cache[CACHE_SLOTS];
+	unsigned cache_next;
+	struct dir_note *notes;
+	size_t note_count, note_room;
+	struct path_list whiteouts, opaques;
+	uint64_t names_bytes;
+};
+
+enum err_kind layerdir_errno_kind(int errnum)
+{
+	switch (errnum) {
+	case ENOSPC:
+	case EDQUOT:
+	case EROFS:
+	case EIO:
+	case EFBIG:
+	case EOPNOTSUPP:
+	case EACCES:
+	case EPERM:
+		return ERR_DISK;
+	default:
+		return ERR_SYSTEM;
+	}
+}
+
+static int fail(struct err *e, const char *verb, const char *path)
+{
+	return err_sys(e, layerdir_errno_kind(errno), "%s '%s'", verb, text_quote(path).s);
+}
+
+struct layerdir *layerdir_new(int layer_fd, bool keep_owners, struct err *e)
+{
+	struct layerdir *ld = calloc(1, sizeof(*ld));
+
+	if (!ld) {
+		err_sys(e, ERR_SYSTEM, "start unpacking");
+		return NULL;
+	}
+	ld->fd = layer_fd;
+	ld->keep_owners = keep_owners;
+	ld->euid = geteuid();
+	ld->egid = getegid();
+	return ld;
+}
+
+static void cache_clear(struct layerdir *ld)
+{
+	for (size_t i = 0; i < CACHE_SLOTS; i++) {
+		struct cached_dir *c = &ld->cache[i];
+		if (c->path)
+			cleanup_fd(&c->fd);
+		free(c->path);
+		c->path = NULL;
+	}
+}
+
+static void path_list_fini(struct path_list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		free(l->v[i]);
+	free(l->v);
+}
+
+void layerdir_free(struct layerdir *ld)
+{
+	if (!ld)
+		return;
+	cache_clear(ld);
+	for (size_t i = 0; i < ld->note_count; i++)
+		free(ld->notes[i].path);
+	free(ld->notes);
+	path_list_fini(&ld->whiteouts);
+	path_list_fini(&ld->opaques);
+	free(ld);
+}
+
+/* Copy of a name that stays until the end; their sum is bounded. */
+static char *keep_path(struct layerdir *ld, const char *path, size_t len, struct err *e)
+{
+	ld->names_bytes += len + 1;
+	if (ld->names_bytes > NAMES_BYTES_MAX) {
+		err_set(e, ERR_VERIFY, "the names of its directories take more than %llu MiB",
+			(unsigned long long)(NAMES_BYTES_MAX >> 20));
+		return NULL;
+	}
+	char *copy = strndup(path, len);
+	if (!copy)
+		err_sys(e, ERR_SYSTEM, "remember a directory");
+	return copy;
+}
+
+static int grow(void *pp, size_t *room, size_t count, size_t each, struct err *e)
+{
+	void **p = pp;
+
+	if (count < *room)
+		return 0;
+	size_t more = *room ? *room * 2 : 64;
+	void *bigger = reallocarray(*p, more, each);
+	if (!bigger)
+		return err_sys(e, ERR_SYSTEM, "remember a directory");
+	*p = bigger;
+	*room = more;
+	return 0;
+}
+
+static int list_add(struct layerdir *ld, struct path_list *l, const char *path, size_t len,
+		    struct err *e)
+{
+	if (grow(&l->v, &l->room, l->count, sizeof(*l->v), e) < 0)
+		return -1;
+	l->v[l->count] = keep_path(ld, path, len, e);
+	if (!l->v[l->count])
+		return -1;
+	l->count++;
+	return 0;
+}
+
+static int note_dir(struct layerdir *ld, const char *path, size_t len, mode_t mode,
+		    const struct timespec *mtime, struct err *e)
+{
+	if (grow(&ld->notes, &ld->note_room, ld->note_count, sizeof(*ld->notes), e) < 0)
+		return -1;
+	struct dir_note *n = &ld->notes[ld->note_count];
+	n->path = keep_path(ld, path, len, e);
+	if (!n->path)
+		return -1;
+	n->seq = ld->note_count++;
+	n->mode = mode;
+	n->mtime = *mtime;
+	return 0;
+}
+
+static bool is_whiteout(const struct stat *sb)
+{
+	return S_ISCHR(sb->st_mode) && sb->st_rdev == 0;
+}
+
+static int chown_at(const struct layerdir *ld, int parent, const char *base, const char *path,
+		    const struct entry_meta *m, struct err *e)
+{
+	if (!ld->keep_owners || (m->uid == ld->euid && m->gid == ld->egid))
+		return 0;
+	if (fchownat(parent, base, m->uid, m->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, "change the owner of", path);
+	return 0;
+}
+
+static int touch_at(int parent, const char *base, const char *path, const struct entry_meta *m,
+		    struct err *e)
+{
+	const struct timespec times[2] = {m->mtime, m->mtime};
+
+	if (utimensat(parent, base, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, "set the time of", path);
+	return 0;
+}
+
+static int set_opaque(struct layerdir *ld, int parent, const char *base, const char *path,
+		      size_t len, struct err *e)
+{
+	auto_fd fd = openat(parent, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail(e, "open", path);
+	if (fsetxattr(fd, OPAQUE_XATTR, "y", 1, 0) < 0) {
+		if (errno == EOPNOTSUPP)
+			return err_set(e, ERR_DISK,
+				       "mark '%s' as opaque: the store's file system has no user "
+				       "extended attributes; put the store on ext4, xfs or btrfs",
+				       text_quote(path).s);
+		return fail(e, "mark as opaque", path);
+	}
+	return list_add(ld, &ld->opaques, path, len, e);
+}
+
+/* Take away what this layer has at base. Descriptors kept below it go too. */
+static int remove_existing(struct layerdir *ld, int parent, const char *base, const char *path,
+			   bool is_dir, struct err *e)
+{
+	if (!is_dir) {
+		if (unlinkat(parent, base, 0) < 0)
+			return fail(e, "replace", path);
+		return 0;
+	}
+	size_t len = strlen(path);
+	for (size_t i = 0; i < CACHE_SLOTS; i++) {
+		struct cached_dir *c = &ld->cache[i];
+		if (c->path && c->len >= len && memcmp(c->path, path, len) == 0 &&
+		    (c->path[len] == '\0' || c->path[len] == '/')) {
+			cleanup_fd(&c->fd);
+			free(c->path);
+			c->path = NULL;
+		}
+	}
+	return path_remove_tree(parent, base, e);
+}
+
+/* mkdir, where a whiteout or (if others is set) anything else that is no directory gives way. The
+ * lower layers' directory of that name was hidden by what gave way, so the new one is opaque. */
+static int make_one_dir(struct layerdir *ld, int parent, const char *base, const char *path,
+			size_t len, mode_t mode, bool others, bool *made, struct err *e)
+{
+	struct stat sb;
+
+	*made = true;
+	if (mkdirat(parent, base, mode | S_IRWXU) == 0)
+		return 0;
+	if (errno != EEXIST || fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, "create", path);
+	if (S_ISDIR(sb.st_mode)) {
+		*made = false;
+		return 0;
+	}
+	if (!others && S_ISLNK(sb.st_mode))
+		return err_set(e, ERR_VERIFY, "an entry below the symbolic link '%s'",
+			       text_quote(path).s);
+	if (!others && !is_whiteout(&sb))
+		return err_set(e, ERR_VERIFY, "an entry below '%s', which is no directory",
+			       text_quote(path).s);
+	if (remove_existing(ld, parent, base, path, false, e) < 0)
+		return -1;
+	if (mkdirat(parent, base, mode | S_IRWXU) < 0)
+		return fail(e, "create", path);
+	return set_opaque(ld, parent, base, path, len, e);
+}
+
+/* Walk down path (len bytes), making what is missing. O_PATH fd or -1. */
+static int make_parents(struct layerdir *ld, const char *path, size_t len,
+			const struct entry_meta *m, struct err *e)
+{
+	char walked[ENTRY_PATH_MAX];
+	auto_fd dir = -1;
+
+	memcpy(walked, path, len);
+	for (size_t at = 0; at < len;) {
+		size_t end = at;
+		while (end < len && walked[end] != '/')
+			end++;
+		walked[end] = '\0';
+		const char *base = walked + at;
+		int parent = dir < 0 ? ld->fd : dir;
+		int child = openat(parent, base, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (child < 0) {
+			bool made;
+			if (errno != ENOENT && errno != ENOTDIR)
+				return fail(e, "open", walked);
+			if (make_one_dir(ld, parent, base, walked, end, DIR_MODE_IMPLIED, false,
+					 &made, e) < 0 ||
+			    (made && note_dir(ld, walked, end, DIR_MODE_IMPLIED, &m->mtime, e) < 0))
+				return -1;
+			child = openat(parent, base, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			if (child < 0)
+				return fail(e, "open", walked);
+		}
+		cleanup_fd(&dir);
+		dir = child;
+		if (end < len)
+			walked[end] = '/';
+		at = end + 1;
+	}
+	return take_fd(&dir);
+}
+
+/* Directory `path` of the layer as a descriptor that the cache owns (valid until the next call), or
+ * -1. With m it and its parents are made where missing; without, errno is set and *e is not. */
+static int use_dir(struct layerdir *ld, const char *path, size_t len, const struct entry_meta *m,
+		   struct err *e)
+{
+	if (len == 0)
+		return ld->fd;
+	for (size_t i = 0; i < CACHE_SLOTS; i++) {
+		const struct cached_dir *c = &ld->cache[i];
+		if (c->path && c->len == len && memcmp(c->path, path, len) == 0)
+			return c->fd;
+	}
+	auto_free char *copy = strndup(path, len);
+	if (!copy)
+		return m ? err_sys(e, ERR_SYSTEM, "remember a directory") : -1;
+	auto_fd fd = path_open_beneath(ld->fd, copy, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0) {
+		if (!m)
+			return -1;
+		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+			return fail(e, "open", copy);
+		fd = make_parents(ld, path, len, m, e);
+		if (fd < 0)
+			return -1;
+	}
+	struct cached_dir *c = &ld->cache[ld->cache_next++ % CACHE_SLOTS];
+	if (c->path)
+		cleanup_fd(&c->fd);
+	free(c->path);
+	c->path = take_ptr(copy);
+	c->len = len;
+	c->fd = take_fd(&fd);
+	return c->fd;
+}
+
+static int use_parent(struct layerdir *ld, const struct entry_name *name,
+		      const struct entry_meta *m, struct err *e)
+{
+	return use_dir(ld, name->path, name->base > 0 ? name->base - 1 : 0, m, e);
+}
+
+/* Something exists at the name; errno says EEXIST. Make way for a non-directory. */
+static int make_way(struct layerdir *ld, int parent, const struct entry_name *name, struct err *e)
+{
+	struct stat sb;
+	const char *base = name->path + name->base;
+
+	if (errno != EEXIST || fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, "create", name->path);
+	return remove_existing(ld, parent, base, name->path, S_ISDIR(sb.st_mode), e);
+}
+
+int layerdir_make_dir(struct layerdir *ld, const struct entry_name *name,
+		      const struct entry_meta *m, struct err *e)
+{
+	const char *base = name->path + name->base;
+	bool made;
+
+	if (name->len == 0) {
+		if (ld->keep_owners && fchown(ld->fd, m->uid, m->gid) < 0)
+			return fail(e, "change the owner of", "/");
+		/* To rename a directory elsewhere its owner needs to be able to write it. */
+		return note_dir(ld, "", 0, m->mode | (ld->keep_owners ? 0 : S_IRWXU), &m->mtime, e);
+	}
+	int parent = use_parent(ld, name, m, e);
+	if (parent < 0 ||
+	    make_one_dir(ld, parent, base, name->path, name->len, m->mode, true, &made, e) < 0)
+		return -1;
+	/* A directory given twice may have had another owner the first time. */
+	if (ld->keep_owners && (!made || m->uid != ld->euid || m->gid != ld->egid) &&
+	    fchownat(parent, base, m->uid, m->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, "change the owner of", name->path);
+	return note_dir(ld, name->path, name->len, m->mode, &m->mtime, e);
+}
+
+int layerdir_open_dir(struct layerdir *ld, const struct entry_name *name, struct err *e)
+{
+	int fd;
+
+	if (name->len == 0) {
+		fd = openat(ld->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	} else {
+		int parent = use_parent(ld, name, NULL, e);
+		if (parent < 0)
+			return fail(e, "open", name->path);
+		fd = openat(parent, name->path + name->base,
+			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return fail(e, "open", name->path);
+	return fd;
+}
+
+int layerdir_make_file(struct layerdir *ld, const struct entry_name *name,
+		       const struct entry_meta *m, bool for_xattrs, struct err *e)
+{
+	const char *base = name->path + name->base;
+	/* O_EXCL: never through a link, never into a fifo or somebody's hard link. */
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	mode_t mode = for_xattrs ? S_IRUSR | S_IWUSR : m->mode & 0777;
+	int parent = use_parent(ld, name, m, e);
+
+	if (parent < 0)
+		return -1;
+	int fd = openat(parent, base, flags, mode);
+	if (fd < 0) {
+		if (make_way(ld, parent, name, e) < 0)
+			return -1;
+		fd = openat(parent, base, flags, mode);
+		if (fd < 0)
+			return fail(e, "create", name->path);
+	}
+	return fd;
+}
+
+int layerdir_close_file(struct layerdir *ld, int *fd, const struct entry_name *name,
+			const struct entry_meta *m, bool for_xattrs, struct err *e)
+{
+	const struct timespec times[2] = {m->mtime, m->mtime};
+	auto_fd f = take_fd(fd);
+
+	if (ld->keep_owners && (m->uid != ld->euid || m->gid != ld->egid) &&
+	    fchown(f, m->uid, m->gid) < 0)
+		return fail(e, "change the owner of", name->path);
+	/* The umask is 0: only what open(2) could not set is left to do. */
+	if ((for_xattrs || (m->mode & ~(mode_t)0777)) && fchmod(f, m->mode) < 0)
+		return fail(e, "set the mode of", name->path);
+	if (futimens(f, times) < 0)
+		return fail(e, "set the time of", name->path);
+	/* Quota and network file systems speak up as late as here. */
+	if (close(take_fd(&f)) < 0)
+		return fail(e, "write", name->path);
+	return 0;
+}
+
+int layerdir_make_symlink(struct layerdir *ld, const struct entry_name *name, const char *target,
+			  const struct entry_meta *m, struct err *e)
+{
+	const char *base = name->path + name->base;
+	int parent = use_parent(ld, name, m, e);
+
+	if (parent < 0)
+		return -1;
+	if (symlinkat(target, parent, base) < 0) {
+		if (make_way(ld, parent, name, e) < 0)
+			return -1;
+		if (symlinkat(target, parent, base) < 0)
+			return fail(e, "create", name->path);
+	}
+	if (chown_at(ld, parent, base, name->path, m, e) < 0)
+		return -1;
+	return touch_at(parent, base, name->path, m, e);
+}
+
+int layerdir_make_fifo(struct layerdir *ld, const struct entry_name *name,
+		       const struct entry_meta *m, struct err *e)
+{
+	const char *base = name->path + name->base;
+	mode_t mode = S_IFIFO | (m->mode & 0777);
+	int parent = use_parent(ld, name, m, e);
+
+	if (parent < 0)
+		return -1;
+	if (mknodat(parent, base, mode, 0) < 0) {
+		if (make_way(ld, parent, name, e) < 0)
+			return -1;
+		if (mknodat(parent, base, mode, 0) < 0)
+			return fail(e, "create", name->path);
+	}
+	if (chown_at(ld, parent, base, name->path, m, e) < 0)
+		return -1;
+	return touch_at(parent, base, name->path, m, e);
+}
+
+/* What a hard link may point to; on success *sb describes it. */
+static int check_link_target(int dir, const struct entry_name *target, struct stat *sb,
+			     struct err *e)
+{
+	if (dir < 0 || fstatat(dir, target->path + target->base, sb, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+			return err_set(
+				e, ERR_VERIFY,
+				"a hard link to '%s', which is not in this layer (links into "
+				"lower layers are not supported)",
+				text_quote(target->path).s);
+		return fail(e, "look at", target->path);
+	}
+	if (!S_ISREG(sb->st_mode) && !S_ISLNK(sb->st_mode) && !S_ISFIFO(sb->st_mode))
+		return err_set(e, ERR_VERIFY, "a hard link to '%s', which is %s",
+			       text_quote(target->path).s,
+			       S_ISDIR(sb->st_mode) ? "a directory"
+			       : is_whiteout(sb)    ? "deleted in this layer"
+						    : "no file");
+	return 0;
+}
+
+int layerdir_make_link(struct layerdir *ld, const struct entry_name *name,
+		       const struct entry_name *target, const struct entry_meta *m, struct err *e)
+{
+	const char *base = name->path + name->base;
+	struct stat from, to;
+
+	/* A descriptor of our own: using the link's parent may push the target's out of the cache.
+	 */
+	int cached = use_parent(ld, target, NULL, e);
+	auto_fd dir = cached < 0 ? -1 : fcntl(cached, F_DUPFD_CLOEXEC, 0);
+	if (check_link_target(dir, target, &from, e) < 0)
+		return -1;
+	int parent = use_parent(ld, name, m, e);
+	if (parent < 0)
+		return -1;
+	/* No AT_SYMLINK_FOLLOW: a link to a symbolic link is a link to the link. */
+	if (linkat(dir, target->path + target->base, parent, base, 0) == 0)
+		return 0;
+	if (errno == EEXIST && fstatat(parent, base, &to, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    to.st_ino == from.st_ino && to.st_dev == from.st_dev)
+		return 0;
+	if (make_way(ld, parent, name, e) < 0)
+		return -1;
+	/* What made way may have held the target. */
+	if (check_link_target(dir, target, &from, e) < 0)
+		return -1;
+	if (linkat(dir, target->path + target->base, parent, base, 0) < 0)
+		return fail(e, "create", name->path);
+	return 0;
+}
+
+int layerdir_whiteout(struct layerdir *ld, const struct entry_name *name,
+		      const struct entry_meta *m, struct err *e)
+{
+	const char *base = name->path + name->base;
+	struct stat sb;
+	int parent = use_parent(ld, name, m, e);
+
+	if (parent < 0)
+		return -1;
+	/* overlayfs: a character device 0:0. Anybody may make one since Linux 5.8. */
+	if (mknodat(parent, base, S_IFCHR, 0) == 0)
+		return list_add(ld, &ld->whiteouts, name->path, name->len, e);
+	if (errno == EPERM)
+		return err_set(e, ERR_DISK,
+			       "hide '%s': the store's file system takes no whiteouts (is it an "
+			       "overlay itself?); put the store on another one",
+			       text_quote(name->path).s);
+	if (errno != EEXIST || fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, "hide", name->path);
+	/* This layer's own entry stays. A directory would still show what lies below it. */
+	if (S_ISDIR(sb.st_mode))
+		return set_opaque(ld, parent, base, name->path, name->len, e);
+	return 0;
+}
+
+int layerdir_opaque(struct layerdir *ld, const struct entry_name *dir, const struct entry_meta *m,
+		    struct err *e)
+{
+	if (dir->len == 0)
+		return set_opaque(ld, ld->fd, ".", "", 0, e);
+	if (use_dir(ld, dir->path, dir->len, m, e) < 0)
+		return -1;
+	int parent = use_parent(ld, dir, m, e);
+	if (parent < 0)
+		return -1;
+	return set_opaque(ld, parent, dir->path + dir->base, dir->path, dir->len, e);
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool below_opaque(const struct layerdir *ld, char *path)
+{
+	const struct path_list *l = &ld->opaques;
+	const char *root = "";
+
+	if (bsearch(&root, l->v, l->count, sizeof(*l->v), compare_paths))
+		return true;
+	for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		bool found = bsearch(&path, l->v, l->count, sizeof(*l->v), compare_paths) != NULL;
+		*slash = '/';
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+/* Where nothing shines through, overlayfs lists directories as they are: a whiteout there would be
+ * seen as a name that cannot be looked at (umoci issue 572). */
+static int drop_needless_whiteouts(struct layerdir *ld, uint64_t *left, struct err *e)
+{
+	*left = 0;
+	if (ld->opaques.count > 0)
+		qsort(ld->opaques.v, ld->opaques.count, sizeof(*ld->opaques.v), compare_paths);
+	for (size_t i = 0; i < ld->whiteouts.count; i++) {
+		char *path = ld->whiteouts.v[i];
+		struct stat sb;
+		const char *slash = strrchr(path, '/');
+		size_t base = slash ? (size_t)(slash + 1 - path) : 0;
+		if (ld->opaques.count > 0 && below_opaque(ld, path)) {
+			int parent = use_dir(ld, path, base > 0 ? base - 1 : 0, NULL, e);
+			if (parent >= 0 &&
+			    fstatat(parent, path + base, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+			    is_whiteout(&sb) && unlinkat(parent, path + base, 0) < 0)
+				return fail(e, "remove the whiteout", path);
+			continue;
+		}
+		(*left)++;
+	}
+	return 0;
+}
+
+static int compare_notes(const void *a, const void *b)
+{
+	const struct dir_note *x = a, *y = b;
+	int c = strcmp(y->path, x->path);
+
+	/* Children sort before their parents, the last note of a path before the others. */
+	if (c != 0)
+		return c;
+	return x->seq < y->seq ? 1 : -1;
+}
+
+static int apply_note(struct layerdir *ld, const struct dir_note *n, struct err *e)
+{
+	const struct timespec times[2] = {n->mtime, n->mtime};
+	auto_fd fd = -1;
+
+	if (*n->path == '\0') {
+		fd = openat(ld->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	} else {
+		fd = path_open_beneath(ld->fd, n->path, O_RDONLY | O_DIRECTORY, 0);
+		/* Replaced by something else since. */
+		if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+			return 0;
+	}
+	if (fd < 0)
+		return fail(e, "open", n->path);
+	/* Always: a chown may have cleared bits, a second entry may have changed its mind. */
+	if (fchmod(fd, n->mode) < 0)
+		return fail(e, "set the mode of", n->path);
+	if (futimens(fd, times) < 0)
+		return fail(e, "set the time of", n->path);
+	return 0;
+}
+
+int layerdir_finish(struct layerdir *ld, struct layerdir_counts *counts, struct err *e)
+{
+	struct layerdir_counts c = {0};
+	const char *root = "";
+
+	if (drop_needless_whiteouts(ld, &c.whiteouts, e) < 0)
+		return -1;
+	c.opaques = ld->opaques.count;
+	c.opaque_root = c.opaques > 0 && bsearch(&root, ld->opaques.v, ld->opaques.count,
+						 sizeof(*ld->opaques.v), compare_paths);
+	cache_clear(ld);
+	if (ld->note_count > 0)
+		qsort(ld->notes, ld->note_count, sizeof(*ld->notes), compare_notes);
+	for (size_t i = 0; i < ld->note_count; i++) {
+		if (i > 0 && strcmp(ld->notes[i - 1].path, ld->notes[i].path) == 0)
+			continue;
+		if (apply_note(ld, &ld->notes[i], e) < 0)
+			return -1;
+	}
+	*counts = c;
+	return 0;
+}
