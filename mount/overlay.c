@@ -63,10 +63,11 @@ static enum outcome by_fd(const int *lower_fds, size_t count, const struct overl
 	for (size_t i = 0; i < count; i++) {
 		if (fsconfig(fs_fd, FSCONFIG_SET_FD, "lowerdir+", NULL, lower_fds[i]) == 0)
 			continue;
-		/* Unknown, or known as text only: EINVAL. A file system without the new API
-		 * inside, as overlay before 6.5: EOPNOTSUPP. All is said at the first one. */
+		/* EBADF: fsconfig took no O_PATH descriptor before 6.13. EINVAL: no such option, or
+		 * as text only. EOPNOTSUPP: overlay before 6.5, where the file system has not the
+		 * new API inside. Each is said at the first one. */
 		enum outcome r = FAILED;
-		if (i == 0 && (errno == EINVAL || errno == EOPNOTSUPP))
+		if (i == 0 && (errno == EBADF || errno == EINVAL || errno == EOPNOTSUPP))
 			r = UNSUPPORTED;
 		(void)mnt_fs_error(fs_fd, "overlay", "lowerdir+ by descriptor", e);
 		return r;
