@@ -65,7 +65,9 @@ imgfetch_data_src := imgfetch/inflate.c imgfetch/layerdir.c imgfetch/ring.c imgf
 	imgfetch/unpack.c imgfetch/whiteout.c
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
 isolate_src := isolate/main.c
-isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/verdict.c
+isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_mounts.c isolate/cgroup_v1.c isolate/cgroup_v2.c
+isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/verdict.c \
+	$(isolate_cgroup_src)
 
 isolate_libs  := -lcap -lseccomp
 isal_libs := $(if $(ISAL),-lisal)
@@ -80,6 +82,8 @@ unit_tests += test_lineconf
 unit_tests += test_optab
 unit_tests += test_ref
 unit_tests += test_text
+unit_tests += test_cgroup
+unit_objs_test_cgroup := $(isolate_cgroup_src)
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
 man_pages := man/isolate.1 man/imgfetch.1 man/imgmount.8 man/isolate.cf.5 man/isolate-image.5

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+/* One control group per run: what v1 and v2 have in common. */
+#include "isolate/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/num.h"
+#include "common/path.h"
+#include "common/text.h"
+#include "isolate/cgroup_impl.h"
+
+/* How long killed processes may take to go: one that writes a large core or tears down a big
+ * address space needs a while; one that hangs in the kernel never goes. */
+#define GONE_NS (5 * NSEC_PER_SEC)
+
+/* ---- small files -------------------------------------------------------------------------- */
+
+int cgroup_open_file(int dirfd, const char *what, const char *file, int flags, struct err *e)
+{
+	int fd = openat(dirfd, file, flags | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return err_sys(e, ERR_SYSTEM, "open '%s/%s'", what, file);
+	return fd;
+}
+
+int cgroup_read_fd(int fd, const char *file, char *buf, size_t size, struct err *e)
+{
+	ssize_t n = pread(fd, buf, size, 0);
+
+	if (n >= 0 && (size_t)n == size) {
+		errno = EFBIG;
+		n = -1;
+	}
+	if (n < 0)
+		return err_sys(e, ERR_SYSTEM, "read '%s' of the control group", file);
+	buf[n] = '\0';
+	return 0;
+}
+
+int cgroup_read_file(int dirfd, const char *file, char *buf, size_t size, struct err *e)
+{
+	auto_fd fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return err_sys(e, ERR_SYSTEM, "open '%s' of the control group", file);
+	return cgroup_read_fd(fd, file, buf, size, e);
+}
+
+int cgroup_write_file(int dirfd, const char *what, const char *file, const char *value,
+		      struct err *e)
+{
+	auto_fd fd = cgroup_open_file(dirfd, what, file, O_WRONLY, e);
+
+	if (fd < 0)
+		return -1;
+	if (fdio_write_all(fd, value, strlen(value)))
+		return err_sys(e, ERR_SYSTEM, "write '%s' to '%s/%s'", value, what, file);
+	return 0;
+}
+
+bool cgroup_has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (*list) {
+		size_t n = strcspn(list, " \n");
+
+		if (n == len && !strncmp(list, word, n))
+			return true;
+		list += n;
+		list += strspn(list, " \n");
+	}
+	return false;
+}
+
+/* Digits up to the end of the line. */
+static bool parse_number(const char *s, uint64_t *out)
+{
+	uint64_t value = 0;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	for (; *s >= '0' && *s <= '9'; s++)
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(*s - '0'), &value))
+			return false;
+	if (*s && *s != '\n')
+		return false;
+	*out = value;
+	return true;
+}
+
+bool cgroup_parse_keyed(const char *text, const char *key, uint64_t *out)
+{
+	size_t len = strlen(key);
+
+	while (*text) {
+		if (!strncmp(text, key, len) && text[len] == ' ')
+			return parse_number(text + len + 1, out);
+		text += strcspn(text, "\n");
+		text += *text == '\n';
+	}
+	return false;
+}
+
+int cgroup_check_owner(int dirfd, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(dirfd, &st))
+		return err_sys(e, ERR_SYSTEM, "look at control group '%s'", path);
+	if (st.st_uid != 0 || (st.st_mode & 022))
+		return err_set(e, ERR_CONFIG,
+			       "control group '%s' can be changed by others than root: "
+			       "chown root and chmod 755 it, or set another cg_root",
+			       path);
+	return 0;
+}
+
+bool cgroup_swap_active(void)
+{
+	auto_fd fd = open("/proc/swaps", O_RDONLY | O_CLOEXEC);
+	char buf[512];
+	ssize_t n;
+
+	if (fd < 0)
+		return errno != ENOENT; /* a kernel without swap has no such file */
+	n = fdio_read_full(fd, buf, sizeof(buf) - 1);
+	if (n < 0)
+		return true;
+	buf[n] = '\0';
+	/* A heading, and a line for each area. */
+	return strchr(buf, '\n') && strchr(buf, '\n')[1] != '\0';
+}
+
+/* ---- where groups are made ---------------------------------------------------------------- */
+
+static int find_auto(struct cgroup_place *p, struct err *e)
+{
+	struct cgroup_mounts m;
+	char path[PATH_MAX];
+	bool all_v1;
+
+	cgroup_mounts_guess(&m);
+	for (int exact = 0;; exact = 1) {
+		all_v1 = *m.v1[CTL_MEMORY] && *m.v1[CTL_CPUACCT] && *m.v1[CTL_PIDS];
+		if (exact || all_v1 || (*m.v2 && cgroup_v2_usable(m.v2)))
+			break;
+		if (cgroup_mounts_read(&m, e))
+			return -1;
+	}
+	if (*m.v2 && (!all_v1 || cgroup_v2_usable(m.v2))) {
+		if (text_format(path, sizeof(path), "%s/%s", m.v2, CGROUP_DEFAULT_NAME))
+			return err_set(e, ERR_CONFIG, "cgroup mount has a path that is too long");
+		/* Half of the controllers on v1: its message says which one is missing. */
+		if (cgroup_v2_usable(m.v2) || !*m.v1[CTL_MEMORY])
+			return cgroup_v2_find(path, p, e);
+	}
+	return cgroup_v1_find(&m, CGROUP_DEFAULT_NAME, p, e);
+}
+
+static int find_v1(const char *name, struct cgroup_place *p, struct err *e)
+{
+	struct cgroup_mounts m;
+
+	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			      "_-.")] ||
+	    !*name || *name == '.' || strlen(name) > 64)
+		return err_set(e, ERR_CONFIG, "cg_root: 'v1:/NAME' needs one plain name, not '%s'",
+			       text_quote(name).s);
+	cgroup_mounts_guess(&m);
+	for (size_t i = 0; i < CTL_COUNT; i++) {
+		if (!*m.v1[i]) {
+			if (cgroup_mounts_read(&m, e))
+				return -1;
+			break;
+		}
+	}
+	return cgroup_v1_find(&m, name, p, e);
+}
+
+/* The first line of a file that only root writes: what runs as a service puts the group there that
+ * it was given. */
+static int find_by_file(const char *file, struct cgroup_place *p, struct err *e)
+{
+	auto_fd fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	char path[PATH_MAX];
+	ssize_t len;
+
+	if (fd < 0)
+		return err_sys(e, ERR_CONFIG, "cg_root: open '%s'", text_quote(file).s);
+	if (path_check_trusted_file(fd, 0, file, e))
+		return -1;
+	len = fdio_read_text(fd, path, sizeof(path));
+	if (len < 0)
+		return err_sys(e, ERR_CONFIG, "cg_root: read '%s'", text_quote(file).s);
+	path[strcspn(path, "\n")] = '\0';
+	if (path[0] != '/')
+		return err_set(e, ERR_CONFIG, "cg_root: the first line of '%s' is no absolute path",
+			       text_quote(file).s);
+	return cgroup_v2_find(path, p, e);
+}
+
+int cgroup_find(const char *cg_root, struct cgroup_place **out, struct err *e)
+{
+	struct cgroup_place *p = calloc(1, sizeof(*p));
+	int rc;
+
+	if (!p)
+		return err_sys(e, ERR_SYSTEM, "allocate control group");
+	for (size_t i = 0; i < CTL_COUNT; i++)
+		p->dirs[i] = -1;
+	if (!strcmp(cg_root, "auto"))
+		rc = find_auto(p, e);
+	else if (!strncmp(cg_root, "auto:", 5))
+		rc = find_by_file(cg_root + 5, p, e);
+	else if (!strncmp(cg_root, "v1:/", 4))
+		rc = find_v1(cg_root + 4, p, e);
+	else if (cg_root[0] == '/')
+		rc = cgroup_v2_find(cg_root, p, e);
+	else
+		rc = err_set(e, ERR_CONFIG,
+			     "cg_root: '%s' is neither auto, auto:FILE, v1:/NAME nor a directory",
+			     text_quote(cg_root).s);
+	if (rc) {
+		cgroup_place_free(p);
+		return -1;
+	}
+	*out = p;
+	return 0;
+}
+
+void cgroup_place_free(struct cgroup_place *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < CTL_COUNT; i++)
+		cleanup_fd(&p->dirs[i]);
+	free(p);
+}
+
+const char *cgroup_place_name(const struct cgroup_place *p)
+{
+	return p->name;
+}
+
+/* ---- one group ---------------------------------------------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock */
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* rmdir that waits until the kernel has let go of killed tasks. v1 also kills what is still there
+ * (procs_fd >= 0), since on v2 cgroup.kill has caught everything. */
+static int remove_dir(int parent_fd, const char *name, int procs_fd, struct err *e)
+{
+	uint64_t give_up_ns = now_ns() + GONE_NS;
+	struct timespec pause = {.tv_nsec = 200 * 1000};
+
+	for (;;) {
+		size_t left;
+
+		if (!unlinkat(parent_fd, name, AT_REMOVEDIR) || errno == ENOENT)
+			return 0;
+		if (errno != EBUSY)
+			return err_sys(e, ERR_SYSTEM, "remove control group '%s'", name);
+		if (now_ns() > give_up_ns)
+			return err_set(e, ERR_BUSY,
+				       "control group '%s' has processes that cannot be killed",
+				       name);
+		if (procs_fd >= 0 && cgroup_v1_kill(procs_fd, name, &left, e))
+			return -1;
+		(void)nanosleep(&pause, NULL); /* an early wake-up only means one more look */
+		if (pause.tv_nsec < 20 * 1000 * 1000)
+			pause.tv_nsec *= 2;
+	}
+}
+
+/* Kill and remove whatever group of that name is in one hierarchy. */
+static int sweep_dir(const struct cgroup_place *p, int parent_fd, const char *name, struct err *e)
+{
+	auto_fd dir = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd procs = -1;
+
+	if (dir < 0) {
+		if (errno == ENOENT)
+			return 0;
+		return err_sys(e, ERR_SYSTEM, "open control group '%s'", name);
+	}
+	if (p->v2) {
+		if (cgroup_write_file(dir, name, "cgroup.kill", "1", e))
+			return -1;
+	} else {
+		procs = cgroup_open_file(dir, name, "cgroup.procs", O_RDONLY, e);
+		if (procs < 0)
+			return -1;
+	}
+	return remove_dir(parent_fd, name, procs, e);
+}
+
+static int format_name(unsigned box_id, char *buf, size_t size, struct err *e)
+{
+	if (text_format(buf, size, "box-%u", box_id))
+		return err_sys(e, ERR_BUG, "name of control group");
+	return 0;
+}
+
+int cgroup_sweep(const struct cgroup_place *p, unsigned box_id, struct err *e)
+{
+	char name[24];
+
+	if (format_name(box_id, name, sizeof(name), e))
+		return -1;
+	for (size_t i = 0; i < p->dir_count; i++)
+		if (sweep_dir(p, p->dirs[i], name, e))
+			return -1;
+	return 0;
+}
+
+/* An upper bound of the processors that l->processes tasks can keep busy. Not the affinity of this
+ * process: the program may widen its own. */
+static unsigned count_cpus(const struct limits *l)
+{
+	long online;
+
+	if (l->processes == 1)
+		return 1;
+	online = sysconf(_SC_NPROCESSORS_ONLN);
+	if (online < 1)
+		online = CPU_SETSIZE;
+	if (l->processes && l->processes < (uint64_t)online)
+		return (unsigned)l->processes;
+	return (unsigned)online;
+}
+
+static int make_dir(const struct cgroup *g, int parent_fd, int *out, struct err *e)
+{
+	int rc = mkdirat(parent_fd, g->name, 0755);
+
+	if (rc && errno == EEXIST) {
+		/* The box is locked by us, so this is what a killed keeper left. */
+		if (sweep_dir(g->place, parent_fd, g->name, e))
+			return -1;
+		rc = mkdirat(parent_fd, g->name, 0755);
+	}
+	if (rc)
+		return err_sys(e, ERR_SYSTEM, "create control group '%s' in %s", g->name,
+			       g->place->name);
+	*out = openat(parent_fd, g->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*out < 0) {
+		(void)err_sys(e, ERR_SYSTEM, "open control group '%s'", g->name);
+		(void)unlinkat(parent_fd, g->name, AT_REMOVEDIR); /* the first error counts */
+		return -1;
+	}
+	return 0;
+}
+
+int cgroup_create(const struct cgroup_place *p, unsigned box_id, const struct limits *l,
+		  struct cgroup **out, struct err *e)
+{
+	struct cgroup *g = calloc(1, sizeof(*g));
+	struct err ignored;
+	int rc;
+
+	if (!g)
+		return err_sys(e, ERR_SYSTEM, "allocate control group");
+	g->place = p;
+	g->procs = g->kill = g->cpu = g->peak = g->oom = -1;
+	for (size_t i = 0; i < CTL_COUNT; i++)
+		g->dirs[i] = g->joins[i] = -1;
+	rc = format_name(box_id, g->name, sizeof(g->name), e);
+	for (size_t i = 0; !rc && i < p->dir_count; i++)
+		rc = make_dir(g, p->dirs[i], &g->dirs[i], e);
+	if (!rc)
+		rc = p->v2 ? cgroup_v2_setup(g, l, e) : cgroup_v1_setup(g, l, e);
+	if (rc) {
+		if (cgroup_destroy(g, &ignored))
+			return err_wrap(e, "control group left behind");
+		return -1;
+	}
+	g->cpus = count_cpus(l);
+	*out = g;
+	return 0;
+}
+
+int cgroup_birth_fd(const struct cgroup *g)
+{
+	return g->place->v2 ? g->dirs[0] : -1;
+}
+
+int cgroup_join(const struct cgroup *g, struct err *e)
+{
+	for (size_t i = 0; i < CTL_COUNT; i++)
+		if (g->joins[i] >= 0 && write(g->joins[i], "0", 1) != 1)
+			return err_sys(e, ERR_SYSTEM, "enter control group '%s'", g->name);
+	return 0;
+}
+
+int cgroup_cpu_ns(const struct cgroup *g, uint64_t *out, struct err *e)
+{
+	char buf[4096];
+	uint64_t value;
+
+	if (cgroup_read_fd(g->cpu, "CPU time", buf, sizeof(buf), e))
+		return -1;
+	if (g->place->v2) {
+		if (!cgroup_parse_keyed(buf, "usage_usec", &value) || value > UINT64_MAX / 1000)
+			return err_set(e, ERR_SYSTEM, "cpu.stat has no usage_usec");
+		value *= 1000;
+	} else if (!parse_number(buf, &value)) {
+		return err_set(e, ERR_SYSTEM, "cpuacct.usage is no number");
+	}
+	*out = value;
+	return 0;
+}
+
+int cgroup_kill(const struct cgroup *g, struct err *e)
+{
+	size_t left;
+
+	if (!g->place->v2)
+		return cgroup_v1_kill(g->procs, g->name, &left, e);
+	if (pwrite(g->kill, "1", 1, 0) != 1)
+		return err_sys(e, ERR_SYSTEM, "kill control group '%s'", g->name);
+	return 0;
+}
+
+int cgroup_read_usage(const struct cgroup *g, struct usage *u, struct err *e)
+{
+	struct usage got = *u;
+	char buf[4096];
+	uint64_t kills;
+
+	if (cgroup_cpu_ns(g, &got.cpu_ns, e))
+		return -1;
+	if (g->peak >= 0) {
+		if (cgroup_read_fd(g->peak, "memory peak", buf, sizeof(buf), e))
+			return -1;
+		if (!parse_number(buf, &got.cg_mem_bytes))
+			return err_set(e, ERR_SYSTEM, "memory peak of the group is no number");
+		got.have_cg_mem = true;
+	}
+	if (cgroup_read_fd(g->oom, "OOM counter", buf, sizeof(buf), e))
+		return -1;
+	if (!cgroup_parse_keyed(buf, "oom_kill", &kills))
+		return err_set(e, ERR_SYSTEM, "the group has no oom_kill counter");
+	got.cg_oom_killed = kills > 0;
+	*u = got;
+	return 0;
+}
+
+int cgroup_destroy(struct cgroup *g, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < g->place->dir_count; i++) {
+		struct err other;
+
+		/* The first failure is told, the other groups are removed all the same. */
+		if (g->dirs[i] >= 0 &&
+		    remove_dir(g->place->dirs[i], g->name, g->procs, rc ? &other : e))
+			rc = -1;
+	}
+	for (size_t i = 0; i < CTL_COUNT; i++) {
+		cleanup_fd(&g->dirs[i]);
+		cleanup_fd(&g->joins[i]);
+	}
+	cleanup_fd(&g->procs);
+	cleanup_fd(&g->kill);
+	cleanup_fd(&g->cpu);
+	cleanup_fd(&g->peak);
+	cleanup_fd(&g->oom);
+	free(g);
+	return rc;
+}
+
+unsigned cgroup_cpus(const struct cgroup *g)
+{
+	return g->cpus;
+}

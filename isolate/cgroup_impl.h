@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* What cgroup.c, cgroup_v1.c and cgroup_v2.c share. Nobody else includes this. */
+#ifndef ISOLATE_CGROUP_IMPL_H
+#define ISOLATE_CGROUP_IMPL_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+#include "common/defs.h"
+#include "common/err.h"
+#include "isolate/cgroup.h"
+
+/* The controllers a box needs. On v2 CPU time is counted without one. */
+enum cg_ctl { CTL_MEMORY, CTL_CPUACCT, CTL_PIDS, CTL_COUNT };
+
+/* Name of the parent group where the configuration names none. */
+#define CGROUP_DEFAULT_NAME "isolate"
+
+/* Where hierarchies are mounted; "" = nowhere. */
+struct cgroup_mounts {
+	char v2[PATH_MAX];
+	char v1[CTL_COUNT][PATH_MAX];
+};
+
+/* The usual places below /sys/fs/cgroup, looked at with statfs: opening and reading mountinfo costs
+ * as much as making all groups of a run. */
+void cgroup_mounts_guess(struct cgroup_mounts *m);
+
+/* The whole truth, from /proc/self/mountinfo. */
+int cgroup_mounts_read(struct cgroup_mounts *m, struct err *e) NODISCARD;
+
+/* The parser behind it. Pure; text has len bytes and a NUL and is cut up. The first mount of each
+ * controller counts. ERR_SYSTEM names the line that is not as proc_pid_mountinfo(5) has it. */
+int cgroup_mounts_parse(char *text, size_t len, struct cgroup_mounts *m, struct err *e) NODISCARD;
+
+/* Value of the line "key N" in the text of a flat-keyed file. False when there is none. Pure. */
+bool cgroup_parse_keyed(const char *text, const char *key, uint64_t *out);
+
+/* Is `word` one of the words in a space-separated list, as in cgroup.controllers? Pure. */
+bool cgroup_has_word(const char *list, const char *word);
+
+struct cgroup_place {
+	bool v2;
+	int dirs[CTL_COUNT]; /* parent groups, O_PATH; v1: one per hierarchy; v2: dirs[0] */
+	size_t dir_count;
+	int ctl_dir[CTL_COUNT]; /* v1: index in dirs of each controller's hierarchy */
+	char name[PATH_MAX + 4];
+};
+
+struct cgroup {
+	const struct cgroup_place *place;
+	char name[24];	      /* box-N */
+	int dirs[CTL_COUNT];  /* as in place */
+	int joins[CTL_COUNT]; /* v1: files to write "0" to */
+	int procs;	      /* v1: cgroup.procs of dirs[0], for reading */
+	int kill;	      /* v2: cgroup.kill */
+	int cpu;	      /* cpuacct.usage, cpu.stat */
+	int peak;	      /* memory.max_usage_in_bytes, memory.peak (-1 before Linux 5.19) */
+	int oom;	      /* memory.oom_control, memory.events */
+	unsigned cpus;
+};
+
+/* Both fill place->dirs and place->name. `path` is a directory; `name` one component. */
+int cgroup_v1_find(const struct cgroup_mounts *m, const char *name, struct cgroup_place *p,
+		   struct err *e) NODISCARD;
+int cgroup_v2_find(const char *path, struct cgroup_place *p, struct err *e) NODISCARD;
+
+/* Does this v2 mount have the controllers (true), or do they live elsewhere or nowhere? */
+bool cgroup_v2_usable(const char *mount);
+
+/* Limits into the new group g->dirs, and files opened. On failure the caller cleans up. */
+int cgroup_v1_setup(struct cgroup *g, const struct limits *l, struct err *e) NODISCARD;
+int cgroup_v2_setup(struct cgroup *g, const struct limits *l, struct err *e) NODISCARD;
+
+/* SIGKILL to every process listed in cgroup.procs of the group that fd (open for reading) belongs
+ * to, once round; *left = how many there were. */
+int cgroup_v1_kill(int procs_fd, const char *what, size_t *left, struct err *e) NODISCARD;
+
+/* Small files of a group, relative to its directory. Text is cut at size - 1 bytes, which is an
+ * error. `what` names the group in messages. */
+int cgroup_read_fd(int fd, const char *file, char *buf, size_t size, struct err *e) NODISCARD;
+int cgroup_read_file(int dirfd, const char *file, char *buf, size_t size, struct err *e) NODISCARD;
+int cgroup_write_file(int dirfd, const char *what, const char *file, const char *value,
+		      struct err *e) NODISCARD;
+int cgroup_open_file(int dirfd, const char *what, const char *file, int flags, struct err *e);
+
+/* Owned by root and writable by nobody else, or boxes would not be safe in it. */
+int cgroup_check_owner(int dirfd, const char *path, struct err *e) NODISCARD;
+
+/* Is swap in use on this machine, so that memory limits must cover it? */
+bool cgroup_swap_active(void);
+
+#endif

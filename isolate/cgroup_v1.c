@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* Control groups of version 1: a group of the same name in up to three hierarchies. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/text.h"
+#include "isolate/cgroup_impl.h"
+
+static const char *const ctl_names[CTL_COUNT] = {"memory", "cpuacct", "pids"};
+
+/* The group NAME in one hierarchy, made if need be. */
+static int open_parent(const char *mount, const char *name, struct err *e)
+{
+	auto_fd root = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd dir = -1;
+
+	if (root < 0)
+		return err_sys(e, ERR_SYSTEM, "open cgroup hierarchy '%s'", text_quote(mount).s);
+	dir = openat(root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 && errno == ENOENT) {
+		if (mkdirat(root, name, 0755) && errno != EEXIST)
+			return err_sys(e, ERR_CONFIG, "create control group '%s/%s'",
+				       text_quote(mount).s, name);
+		dir = openat(root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	if (dir < 0)
+		return err_sys(e, ERR_SYSTEM, "open control group '%s/%s'", text_quote(mount).s,
+			       name);
+	if (cgroup_check_owner(dir, name, e))
+		return -1;
+	return take_fd(&dir);
+}
+
+/* Controllers that share a hierarchy share the group. Returns the index in p->dirs; takes *dir. */
+static int add_dir(struct cgroup_place *p, int *dir, struct err *e)
+{
+	struct stat st, other;
+
+	if (fstat(*dir, &st))
+		return err_sys(e, ERR_SYSTEM, "look at control group");
+	for (size_t i = 0; i < p->dir_count; i++) {
+		if (fstat(p->dirs[i], &other))
+			return err_sys(e, ERR_SYSTEM, "look at control group");
+		if (st.st_dev == other.st_dev && st.st_ino == other.st_ino)
+			return (int)i;
+	}
+	p->dirs[p->dir_count] = take_fd(dir);
+	return (int)p->dir_count++;
+}
+
+int cgroup_v1_find(const struct cgroup_mounts *m, const char *name, struct cgroup_place *p,
+		   struct err *e)
+{
+	for (size_t i = 0; i < CTL_COUNT; i++) {
+		auto_fd dir = -1;
+
+		if (!*m->v1[i])
+			return err_set(
+				e, ERR_CONFIG,
+				"cgroup controller '%s' is not mounted (neither with version 2 nor "
+				"1): mount -t cgroup -o %s cgroup /sys/fs/cgroup/%s",
+				ctl_names[i], ctl_names[i], ctl_names[i]);
+		dir = open_parent(m->v1[i], name, e);
+		if (dir < 0)
+			return -1;
+		p->ctl_dir[i] = add_dir(p, &dir, e);
+		if (p->ctl_dir[i] < 0)
+			return -1;
+	}
+	p->v2 = false;
+	if (text_format(p->name, sizeof(p->name), "v1 /%s", name))
+		return err_sys(e, ERR_CONFIG, "cg_root");
+	return 0;
+}
+
+static int set_number(const struct cgroup *g, int dir, const char *file, uint64_t value,
+		      struct err *e)
+{
+	char text[24];
+
+	if (text_format(text, sizeof(text), "%" PRIu64, value))
+		return err_sys(e, ERR_BUG, "limit of control group");
+	return cgroup_write_file(dir, g->name, file, text, e);
+}
+
+/* Memory and swap together get the same limit, so that none of it can be swap. */
+static int limit_memory(const struct cgroup *g, int dir, uint64_t bytes, struct err *e)
+{
+	if (set_number(g, dir, "memory.limit_in_bytes", bytes, e))
+		return -1;
+	if (!faccessat(dir, "memory.memsw.limit_in_bytes", F_OK, 0))
+		return set_number(g, dir, "memory.memsw.limit_in_bytes", bytes, e);
+	/* Without swap accounting (swapaccount=0) the best there is: no swapping of this group
+	 * as long as anything else can be reclaimed. */
+	return set_number(g, dir, "memory.swappiness", 0, e);
+}
+
+int cgroup_v1_setup(struct cgroup *g, const struct limits *l, struct err *e)
+{
+	int memory = g->dirs[g->place->ctl_dir[CTL_MEMORY]];
+	int cpuacct = g->dirs[g->place->ctl_dir[CTL_CPUACCT]];
+	int pids = g->dirs[g->place->ctl_dir[CTL_PIDS]];
+
+	if (l->cg_mem_bytes && limit_memory(g, memory, l->cg_mem_bytes, e))
+		return -1;
+	if (l->processes && set_number(g, pids, "pids.max", l->processes, e))
+		return -1;
+	/* Not cgroup.procs: writing 0 to tasks moves just the writing thread, which needs no lock
+	 * over all processes of the machine (Linux 5.18). The difference is 6 ms on 6.18, an RCU
+	 * grace period. The process that joins has only one thread. */
+	for (size_t i = 0; i < g->place->dir_count; i++) {
+		g->joins[i] = cgroup_open_file(g->dirs[i], g->name, "tasks", O_WRONLY, e);
+		if (g->joins[i] < 0)
+			return -1;
+	}
+	g->procs = cgroup_open_file(g->dirs[0], g->name, "cgroup.procs", O_RDONLY, e);
+	if (g->procs < 0)
+		return -1;
+	g->cpu = cgroup_open_file(cpuacct, g->name, "cpuacct.usage", O_RDONLY, e);
+	if (g->cpu < 0)
+		return -1;
+	g->peak = cgroup_open_file(memory, g->name, "memory.max_usage_in_bytes", O_RDONLY, e);
+	if (g->peak < 0)
+		return -1;
+	g->oom = cgroup_open_file(memory, g->name, "memory.oom_control", O_RDONLY, e);
+	return g->oom < 0 ? -1 : 0;
+}
+
+/* ---- killing ------------------------------------------------------------------------------ */
+
+/* So many at once; the rest is caught by the next round. */
+#define ROUND_MAX 256
+
+static size_t parse_pids(const char *text, pid_t *out, size_t max)
+{
+	size_t n = 0;
+
+	while (*text && n < max) {
+		char *end;
+		long pid = strtol(text, &end, 10); /* written by the kernel: digits and newlines */
+
+		if (end == text)
+			break;
+		/* 0 is a process that this PID namespace does not see. */
+		if (pid > 0)
+			out[n++] = (pid_t)pid;
+		text = end + strspn(end, "\n");
+	}
+	return n;
+}
+
+static int list(int procs_fd, const char *what, pid_t *out, size_t *count, struct err *e)
+{
+	char buf[ROUND_MAX * 11 + 1];
+	ssize_t n = pread(procs_fd, buf, sizeof(buf) - 1, 0);
+
+	if (n < 0)
+		return err_sys(e, ERR_SYSTEM, "list processes of control group '%s'", what);
+	/* A number that was cut belongs to the next round. */
+	while (n > 0 && buf[n - 1] != '\n')
+		n--;
+	buf[n] = '\0';
+	*count = parse_pids(buf, out, ROUND_MAX);
+	return 0;
+}
+
+static bool contains(const pid_t *pids, size_t count, pid_t pid)
+{
+	for (size_t i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+/* Never by number: a number may have gone to somebody else's process between the list and the
+ * signal. A pidfd is opened first, and counts only if the number is on the list again afterwards:
+ * if it had changed hands before the pidfd was opened, then either it is not listed now, or the
+ * pidfd belongs to a process that is gone. */
+int cgroup_v1_kill(int procs_fd, const char *what, size_t *left, struct err *e)
+{
+	pid_t before[ROUND_MAX], after[ROUND_MAX];
+	size_t before_count, after_count;
+	int fds[ROUND_MAX], rc;
+
+	if (list(procs_fd, what, before, &before_count, e))
+		return -1;
+	for (size_t i = 0; i < before_count; i++)
+		fds[i] = pidfd_open(before[i], 0);
+	rc = before_count ? list(procs_fd, what, after, &after_count, e) : 0;
+	for (size_t i = 0; i < before_count; i++) {
+		if (fds[i] < 0)
+			continue;
+		if (!rc && contains(after, after_count, before[i]) &&
+		    pidfd_send_signal(fds[i], SIGKILL, NULL, 0) && errno != ESRCH)
+			rc = err_sys(e, ERR_SYSTEM, "kill process of control group '%s'", what);
+		cleanup_fd(&fds[i]);
+	}
+	*left = before_count;
+	return rc;
+}
