@@ -59,8 +59,10 @@ common_src := common/digest.c common/err.c common/fdio.c common/imgdesc.c common
 mount_src := mount/layers.c mount/mnt.c mount/overlay.c mount/unpack.c
 imgmount_src := mount/main.c
 # net: names, protocols, orchestration; data: bytes, layers, the store
-imgfetch_net_src := imgfetch/imgconfig.c imgfetch/json.c imgfetch/main.c imgfetch/manifest.c \
-	imgfetch/platform.c
+imgfetch_net_src := imgfetch/auth.c imgfetch/challenge.c imgfetch/credentials.c imgfetch/http.c \
+	imgfetch/imgconfig.c imgfetch/json.c imgfetch/layout.c imgfetch/main.c imgfetch/manifest.c \
+	imgfetch/membuf.c imgfetch/netaddr.c imgfetch/platform.c imgfetch/regerror.c \
+	imgfetch/registry.c imgfetch/source.c imgfetch/url.c
 imgfetch_data_src := imgfetch/inflate.c imgfetch/layerdir.c imgfetch/ring.c imgfetch/sha256.c \
 	imgfetch/unpack.c imgfetch/whiteout.c
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)

@@ -176,6 +176,31 @@ int jv_get_u64(const struct jv *obj, const char *key, enum jv_need need, uint64_
 	return 0;
 }
 
+/* jansson has no const iterators. */
+static void *iter_at(const struct jv *obj, size_t i)
+{
+	json_t *o = (json_t *)(uintptr_t)obj;
+	void *it = json_object_iter(o);
+
+	while (it && i-- > 0)
+		it = json_object_iter_next(o, it);
+	return it;
+}
+
+const char *jv_key_at(const struct jv *obj, size_t i)
+{
+	void *it = iter_at(obj, i);
+
+	return it ? json_object_iter_key(it) : NULL;
+}
+
+const struct jv *jv_value_at(const struct jv *obj, size_t i)
+{
+	void *it = iter_at(obj, i);
+
+	return it ? as_json(json_object_iter_value(it)) : NULL;
+}
+
 int jv_object_at(const struct jv *arr, size_t i, const struct jv **out, struct err *e)
 {
 	const json_t *v = json_array_get(in(arr), i);

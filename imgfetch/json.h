@@ -49,6 +49,11 @@ int jv_get_string(const struct jv *obj, const char *key, enum jv_need need, size
 int jv_get_u64(const struct jv *obj, const char *key, enum jv_need need, uint64_t max,
 	       uint64_t *out, struct err *e) NODISCARD;
 
+/* The i-th member of an object in the order of the text: its key, its value. NULL past the end.
+ * Each call walks the members before it: for small objects. */
+const char *jv_key_at(const struct jv *obj, size_t i);
+const struct jv *jv_value_at(const struct jv *obj, size_t i);
+
 /* Elements of an array; i below the count. An element that is no object/string is ERR_VERIFY. */
 int jv_object_at(const struct jv *arr, size_t i, const struct jv **out, struct err *e) NODISCARD;
 int jv_string_at(const struct jv *arr, size_t i, size_t len_max, const char **out,

@@ -317,7 +317,7 @@ struct choice {
 	unsigned rank;
 	struct blob_desc blob;
 	size_t named;	  /* entries that carry the wanted ref_name */
-	size_t unsaid;	  /* different eligible entries without a platform */
+	size_t rivals;	  /* other images that rank as high, where the order means nothing */
 	struct text have; /* platforms there are, for the message */
 };
 
@@ -328,11 +328,13 @@ static void consider(struct choice *c, const struct entry *en, const struct plat
 	if (en->has_platform && !en->attestation)
 		text_addf(&c->have, "%s%s", c->have.len ? ", " : "",
 			  text_quote(platform_text(&en->platform).s).s);
-	if (rank == 1 && !(c->rank == 1 && digest_equal(&c->blob.digest, &en->blob.digest)))
-		c->unsaid++;
 	if (rank > c->rank) {
 		c->rank = rank;
 		c->blob = en->blob;
+		c->rivals = 0;
+	} else if (rank > 0 && rank == c->rank && (!en->has_platform || en->ref_name) &&
+		   !digest_equal(&c->blob.digest, &en->blob.digest)) {
+		c->rivals++;
 	}
 }
 
@@ -376,11 +378,11 @@ int index_select(const struct raw_manifest *raw, const struct platform *want, co
 	}
 	if (choice.rank == 0)
 		return explain_no_choice(&choice, want, ref_name, e);
-	if (choice.rank == 1 && choice.unsaid > 1)
+	if (choice.rivals > 0)
 		return err_set(e, ERR_NOTFOUND,
 			       "%zu images to choose from and nothing that tells them apart: "
 			       "name a tag or a digest",
-			       choice.unsaid);
+			       choice.rivals + 1);
 	*out = choice.blob;
 	return 0;
 }

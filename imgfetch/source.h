@@ -40,6 +40,7 @@ struct source_ops {
 	int (*get_blob)(struct source *, const struct blob_desc *, blob_sink, void *arg,
 			struct err *e);
 	int (*peek)(struct source *, const struct ref *, struct digest *out, struct err *e);
+	/* The digest only if the source itself says one; source_get_manifest computes it. */
 	int (*get_manifest)(struct source *, const struct ref *, const struct blob_desc *want,
 			    struct raw_manifest *out, struct err *e);
 	void (*free)(struct source *);

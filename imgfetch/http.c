@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: MIT */
+/* HTTP for registries: TLS on, everything capped, redirects by our rules. The only file with curl.
+ */
+#include "imgfetch/http.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "common/num.h"
+#include "common/text.h"
+
+#define HEADER_BYTES_MAX (64 * 1024)
+/* Of a body that nobody wants (errors, redirects): read so that the connection can be used again,
+ * up to here. */
+#define DROPPED_BYTES_MAX (64 * 1024)
+#define PLAIN_HOSTS_MAX	  64
+/* Slower than this over a whole stall time is as good as dead. */
+#define STALL_BYTES_PER_S 1024
+/* A transfer that stalled after so many bytes is worth another try. */
+#define STALL_RETRY_BYTES (1024 * 1024)
+
+struct handle {
+	CURL *curl;
+	struct handle *next;
+};
+
+struct http {
+	struct http_opts opts;
+	pthread_mutex_t lock; /* guards idle */
+	struct handle *idle;
+	size_t plain_count;
+	char *plain[PLAIN_HOSTS_MAX];
+};
+
+/* One request on its way; lives on the stack of http_perform. */
+struct transfer {
+	const struct http *h;
+	const struct http_request *req;
+	struct http_response *resp;
+	struct err *e;
+	enum net_class sent_by; /* of this hop */
+	enum net_class refused; /* network of an address that sent_by may not send us to */
+	size_t header_bytes;
+	uint64_t dropped_bytes;
+	char location[URL_TARGET_MAX + 1];
+	bool has_location;
+	bool failed; /* *e was set in a callback */
+	bool stalled;
+	bool begun;    /* req->begin was called */
+	bool dropping; /* ended on purpose: the rest of a body that nobody wants */
+	uint64_t mark_ns, mark_bytes, sink_ns; /* stall watch: since mark_ns */
+	uint64_t asked_ns;		       /* when the sink was last asked whether to go on */
+	uint64_t hop_bytes;
+	char errbuf[CURL_ERROR_SIZE];
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock */
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* --- client -------------------------------------------------------------------------------- */
+
+struct http *http_new(const struct http_opts *opts, struct err *e)
+{
+	struct http *h = calloc(1, sizeof(*h));
+
+	if (!h) {
+		err_sys(e, ERR_SYSTEM, "start HTTP client");
+		return NULL;
+	}
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		free(h);
+		err_set(e, ERR_SYSTEM, "start HTTP client: libcurl does not initialise");
+		return NULL;
+	}
+	h->opts = *opts;
+	(void)pthread_mutex_init(&h->lock, NULL); /* default mutexes need no resources here */
+	return h;
+}
+
+void http_free(struct http *h)
+{
+	if (!h)
+		return;
+	while (h->idle) {
+		struct handle *next = h->idle->next;
+
+		curl_easy_cleanup(h->idle->curl);
+		free(h->idle);
+		h->idle = next;
+	}
+	for (size_t i = 0; i < h->plain_count; i++)
+		free(h->plain[i]);
+	(void)pthread_mutex_destroy(&h->lock);
+	free(h);
+	curl_global_cleanup();
+}
+
+int http_allow_plain(struct http *h, const char *host_port, struct err *e)
+{
+	if (h->plain_count == PLAIN_HOSTS_MAX)
+		return err_set(e, ERR_CONFIG, "more than %d plain HTTP hosts", PLAIN_HOSTS_MAX);
+	h->plain[h->plain_count] = strdup(host_port);
+	if (!h->plain[h->plain_count])
+		return err_sys(e, ERR_SYSTEM, "remember plain HTTP host");
+	h->plain_count++;
+	return 0;
+}
+
+bool http_plain_allowed(const struct http *h, const struct url *u)
+{
+	if (netaddr_host_is_loopback(u->host))
+		return true;
+	for (size_t i = 0; i < h->plain_count; i++)
+		if (url_is_at(u, h->plain[i]))
+			return true;
+	return false;
+}
+
+static struct handle *take_handle(struct http *h, struct err *e)
+{
+	struct handle *hd;
+
+	(void)pthread_mutex_lock(&h->lock); /* fails only on misuse */
+	hd = h->idle;
+	if (hd)
+		h->idle = hd->next;
+	(void)pthread_mutex_unlock(&h->lock);
+	if (hd)
+		return hd;
+	hd = calloc(1, sizeof(*hd));
+	if (hd)
+		hd->curl = curl_easy_init();
+	if (!hd || !hd->curl) {
+		free(hd);
+		err_set(e, ERR_SYSTEM, "start HTTP request: out of memory");
+		return NULL;
+	}
+	return hd;
+}
+
+static void give_handle(struct http *h, struct handle *hd)
+{
+	curl_easy_reset(hd->curl); /* keeps connections and TLS sessions */
+	(void)pthread_mutex_lock(&h->lock);
+	hd->next = h->idle;
+	h->idle = hd;
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
+/* --- callbacks ----------------------------------------------------------------------------- */
+
+static bool name_is(const char *line, size_t len, const char *name, const char **value,
+		    size_t *value_len)
+{
+	size_t n = strlen(name);
+
+	if (len <= n || strncasecmp(line, name, n) != 0 || line[n] != ':')
+		return false;
+	line += n + 1;
+	len -= n + 1;
+	while (len > 0 && (*line == ' ' || *line == '\t'))
+		line++, len--;
+	while (len > 0 && (unsigned char)line[len - 1] <= ' ')
+		len--;
+	*value = line;
+	*value_len = len;
+	return true;
+}
+
+/* A value that does not fit is left out: half a header is worse than none. */
+static void keep(char *out, size_t size, const char *value, size_t len)
+{
+	if (len >= size || memchr(value, '\0', len))
+		return;
+	memcpy(out, value, len);
+	out[len] = '\0';
+}
+
+static void keep_number(const char *value, size_t len, uint64_t max, uint64_t *out, bool *has)
+{
+	char buf[24];
+	struct err ignored;
+
+	buf[0] = '\0';
+	keep(buf, sizeof(buf), value, len);
+	if (num_parse_u64(buf, 0, max, "header", out, &ignored) == 0)
+		*has = true;
+}
+
+/* Everything that belongs to one answer; a redirect or an interim 1xx answer starts it anew. */
+static void forget_answer(struct transfer *t)
+{
+	t->has_location = false;
+	t->resp->content_type[0] = '\0';
+	t->resp->docker_digest[0] = '\0';
+	t->resp->www_authenticate[0] = '\0';
+	t->resp->retry_after_s = -1;
+	t->resp->has_range = false;
+	t->resp->error_len = 0;
+}
+
+/* "HTTP/1.1 200 OK", "HTTP/2 200": 0 when it is neither. */
+static long parse_status(const char *line, size_t len)
+{
+	const char *sp = memchr(line, ' ', len);
+	uint64_t status = 0;
+	bool has = false;
+
+	if (sp && (size_t)(line + len - sp) > 3)
+		keep_number(sp + 1, 3, 999, &status, &has);
+	return (long)status;
+}
+
+static size_t on_header(char *line, size_t one, size_t len, void *arg)
+{
+	struct transfer *t = arg;
+	struct http_response *r = t->resp;
+	const char *v;
+	size_t n;
+
+	(void)one; /* always 1 */
+	t->header_bytes += len;
+	if (t->header_bytes > HEADER_BYTES_MAX) {
+		err_set(t->e, ERR_NETWORK, "%s: more than 64 KiB of headers", url_show(&r->url).s);
+		t->failed = true;
+		return 0;
+	}
+	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+		forget_answer(t);
+		r->status = parse_status(line, len);
+	} else if (name_is(line, len, "content-type", &v, &n)) {
+		keep(r->content_type, sizeof(r->content_type), v, n);
+	} else if (name_is(line, len, "docker-content-digest", &v, &n)) {
+		keep(r->docker_digest, sizeof(r->docker_digest), v, n);
+	} else if (name_is(line, len, "location", &v, &n)) {
+		t->has_location = true;
+		t->location[0] = '\0'; /* too long becomes empty, which is refused */
+		keep(t->location, sizeof(t->location), v, n);
+	} else if (name_is(line, len, "www-authenticate", &v, &n)) {
+		size_t have = strlen(r->www_authenticate);
+
+		if (have > 0 && have + 2 + n < sizeof(r->www_authenticate)) {
+			memcpy(r->www_authenticate + have, ", ", 3);
+			have += 2;
+		}
+		keep(r->www_authenticate + have, sizeof(r->www_authenticate) - have, v, n);
+	} else if (name_is(line, len, "retry-after", &v, &n)) {
+		uint64_t s = 0;
+		bool has = false;
+
+		keep_number(v, n, 86400, &s, &has);
+		if (has)
+			r->retry_after_s = (long)s;
+	} else if (name_is(line, len, "content-range", &v, &n)) {
+		if (n > 6 && strncasecmp(v, "bytes ", 6) == 0) {
+			const char *dash = memchr(v, '-', n);
+
+			if (dash)
+				keep_number(v + 6, (size_t)(dash - v - 6), UINT64_MAX,
+					    &r->range_start, &r->has_range);
+		}
+	}
+	return len;
+}
+
+static int call_sink(struct transfer *t, const char *data, size_t len)
+{
+	uint64_t before = now_ns();
+	int r;
+
+	if (!t->req->sink)
+		return 0;
+	r = t->req->sink(t->req->arg, data, len, t->e);
+	/* A sink that waits for its own reader is no fault of the server. */
+	t->sink_ns += now_ns() - before;
+	if (r < 0)
+		t->failed = true;
+	return r;
+}
+
+static size_t on_unwanted_body(struct transfer *t, const char *data, size_t len)
+{
+	struct http_response *r = t->resp;
+	size_t room = HTTP_ERROR_BODY_MAX - r->error_len;
+	size_t n = MIN(room, len);
+
+	memcpy(r->error_body + r->error_len, data, n);
+	r->error_len += n;
+	t->dropped_bytes += len;
+	if (t->dropped_bytes > DROPPED_BYTES_MAX) {
+		t->dropping = true;
+		return 0;
+	}
+	return len;
+}
+
+static size_t on_body(char *data, size_t one, size_t len, void *arg)
+{
+	struct transfer *t = arg;
+	struct http_response *r = t->resp;
+
+	(void)one; /* always 1 */
+	t->hop_bytes += len;
+	if (r->status < 200 || r->status > 299)
+		return on_unwanted_body(t, data, len);
+	if (!t->begun && t->req->begin && t->req->begin(t->req->arg, r, t->e) < 0) {
+		t->failed = true;
+		return 0;
+	}
+	t->begun = true;
+	if (len > t->req->body_max - r->body_bytes) {
+		err_set(t->e, ERR_VERIFY, "%s: the answer is larger than the %llu bytes expected",
+			url_show(&r->url).s, (unsigned long long)t->req->body_max);
+		t->failed = true;
+		return 0;
+	}
+	if (call_sink(t, data, len) < 0)
+		return 0;
+	r->body_bytes += len;
+	return len;
+}
+
+/* Called by curl at least once a second while it waits. Non-zero aborts. */
+static int on_progress(void *arg, curl_off_t dl_total, curl_off_t dl_now, curl_off_t ul_total,
+		       curl_off_t ul_now)
+{
+	struct transfer *t = arg;
+	uint64_t stall_ns = t->h->opts.stall_s * NSEC_PER_SEC;
+	uint64_t now = now_ns();
+
+	(void)dl_total, (void)dl_now, (void)ul_total, (void)ul_now; /* we count ourselves */
+	if (now - t->asked_ns >= NSEC_PER_SEC / 2) {
+		t->asked_ns = now;
+		if (call_sink(t, "", 0) < 0)
+			return 1;
+	}
+	if (now - t->mark_ns < stall_ns + t->sink_ns)
+		return 0;
+	if (t->hop_bytes - t->mark_bytes < (uint64_t)t->h->opts.stall_s * STALL_BYTES_PER_S) {
+		t->stalled = true;
+		return 1;
+	}
+	t->mark_ns = now;
+	t->mark_bytes = t->hop_bytes;
+	t->sink_ns = 0;
+	return 0;
+}
+
+/* Connections go only where the server that sent us may send us (security: metadata services and
+ * the user's own network are reachable from here, but not for a stranger). Decided on the address
+ * that is connected to, so a name that resolves to it is no way around. */
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct transfer *t = arg;
+	enum net_class to = netaddr_class(&address->addr);
+	int fd;
+
+	(void)purpose; /* only CURLSOCKTYPE_IPCXN exists for HTTP */
+	if (!netaddr_may_follow(t->sent_by, to)) {
+		t->refused = to;
+		return CURL_SOCKET_BAD;
+	}
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+/* --- one hop ------------------------------------------------------------------------------- */
+
+static bool add_header(struct curl_slist **list, const char *name, const char *value)
+{
+	auto_free char *line = NULL;
+	struct curl_slist *longer;
+
+	if (!value)
+		return true;
+	if (asprintf(&line, "%s: %s", name, value) < 0) {
+		line = NULL;
+		return false;
+	}
+	longer = curl_slist_append(*list, line);
+	if (!longer)
+		return false;
+	*list = longer;
+	return true;
+}
+
+/* The options that do not depend on the request. */
+static CURLcode set_constants(CURL *c, const struct http *h)
+{
+	CURLcode r = CURLE_OK;
+
+#define SET(option, value)                                                                         \
+	do {                                                                                       \
+		if (r == CURLE_OK)                                                                 \
+			r = curl_easy_setopt(c, option, value);                                    \
+	} while (0)
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_USERAGENT, "imgfetch/" ISOLATE_OCI_VERSION);
+	SET(CURLOPT_FOLLOWLOCATION, 0L); /* http_perform does, by stricter rules */
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* no token for a proxy */
+	SET(CURLOPT_BUFFERSIZE, 128L * 1024);
+	SET(CURLOPT_CONNECTTIMEOUT, (long)h->opts.connect_s);
+	SET(CURLOPT_NOPROGRESS, 0L);
+	SET(CURLOPT_HEADERFUNCTION, on_header);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	return r;
+}
+
+static CURLcode set_options(CURL *c, struct transfer *t, const struct url *url,
+			    const struct curl_slist *headers, const char *range)
+{
+	CURLcode r = set_constants(c, t->h);
+	bool plain = !url->https;
+
+	SET(CURLOPT_URL, url_text(url).s);
+	SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
+	if (netaddr_host_is_loopback(url->host))
+		SET(CURLOPT_PROXY, ""); /* what is on this machine is no proxy's business */
+	SET(CURLOPT_NOBODY, t->req->head ? 1L : 0L);
+	SET(CURLOPT_TIMEOUT, (long)t->req->total_s);
+	SET(CURLOPT_HTTPHEADER, headers);
+	if (range)
+		SET(CURLOPT_RANGE, range);
+	SET(CURLOPT_ERRORBUFFER, t->errbuf);
+	SET(CURLOPT_HEADERDATA, t);
+	SET(CURLOPT_WRITEDATA, t);
+	SET(CURLOPT_XFERINFODATA, t);
+	SET(CURLOPT_OPENSOCKETDATA, t);
+#undef SET
+	return r;
+}
+
+static const char *hint(CURLcode code, const struct url *url)
+{
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return ": is the name right, and is there a network?";
+	case CURLE_COULDNT_CONNECT:
+		return ": is the registry running?";
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return ": its certificate is not signed by an authority known here";
+	case CURLE_SSL_CONNECT_ERROR:
+		return url->https ? ": does it speak TLS? (--plain-http is for those that do not)"
+				  : "";
+	default:
+		return "";
+	}
+}
+
+/* Turn a failure of curl into an error, unless a callback has set one. */
+static int explain(struct transfer *t, CURLcode code, const struct url *url)
+{
+	struct http_response *r = t->resp;
+	const char *why = t->errbuf[0] ? t->errbuf : curl_easy_strerror(code);
+
+	if (t->failed)
+		return -1;
+	if (t->refused)
+		return err_set(t->e, ERR_NETWORK,
+			       "%s: it is in %s (%s), where a server from outside may not send us",
+			       url_show(url).s, netaddr_class_name(t->refused),
+			       text_quote(url->host).s);
+	if (t->stalled) {
+		r->retry = t->hop_bytes >= STALL_RETRY_BYTES;
+		return err_set(t->e, ERR_NETWORK, "%s: no progress for %u s, gave up",
+			       url_show(url).s, t->h->opts.stall_s);
+	}
+	switch (code) {
+	case CURLE_GOT_NOTHING:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		r->retry = true;
+		break;
+	default:
+		break;
+	}
+	return err_set(t->e, ERR_NETWORK, "%s: %s%s", url_show(url).s, text_quote(why).s,
+		       hint(code, url));
+}
+
+static int run(struct transfer *t, CURL *c, const struct url *url)
+{
+	CURLcode code = curl_easy_perform(c);
+	curl_off_t length = -1;
+	const char *ip = NULL;
+
+	if (t->resp->net == NET_UNKNOWN &&
+	    curl_easy_getinfo(c, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip)
+		t->resp->net = netaddr_class_text(ip);
+	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && t->dropping))
+		return explain(t, code, url);
+	if (curl_easy_getinfo(c, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) == CURLE_OK)
+		t->resp->complete = length >= 0 && code == CURLE_OK;
+	t->resp->error_body[t->resp->error_len] = '\0';
+	return 0;
+}
+
+static int perform_hop(struct http *h, struct transfer *t, const struct url *url,
+		       const char *authorization)
+{
+	struct curl_slist *headers = NULL;
+	char range[32];
+	struct handle *hd = take_handle(h, t->e);
+	int result = -1;
+
+	if (!hd)
+		return -1;
+	t->header_bytes = t->dropped_bytes = t->hop_bytes = t->mark_bytes = t->sink_ns = 0;
+	t->mark_ns = t->asked_ns = now_ns();
+	t->resp->status = 0;
+	t->resp->complete = false;
+	t->dropping = t->begun = false;
+	forget_answer(t);
+	(void)snprintf(range, sizeof(range), "%llu-", (unsigned long long)t->req->range_from);
+	/* identity: a digest is of the bytes as they are stored, not as they are sent */
+	if (!add_header(&headers, "Accept", t->req->accept) ||
+	    !add_header(&headers, "Accept-Encoding", "identity") ||
+	    !add_header(&headers, "Authorization", authorization) ||
+	    set_options(hd->curl, t, url, headers, t->req->range_from ? range : NULL) != CURLE_OK)
+		err_set(t->e, ERR_SYSTEM, "%s: cannot set up the request", url_show(url).s);
+	else
+		result = run(t, hd->curl, url);
+	give_handle(h, hd);
+	curl_slist_free_all(headers);
+	return result;
+}
+
+/* --- with redirects ------------------------------------------------------------------------ */
+
+static bool is_redirect(long status)
+{
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+static int check_plain(const struct http *h, const struct url *url, const struct url *from,
+		       struct err *e)
+{
+	if (url->https)
+		return 0;
+	if (from && from->https)
+		return err_set(e, ERR_NETWORK,
+			       "%s: redirects from https to plain http (%s): refused",
+			       url_show(from).s, url_show(url).s);
+	if (http_plain_allowed(h, url))
+		return 0;
+	return err_set(e, ERR_NETWORK,
+		       "%s: plain HTTP is not allowed for this host (--plain-http, or plain_http "
+		       "in " CONFIG_FILE ")",
+		       url_show(url).s);
+}
+
+int http_perform(struct http *h, const struct http_request *req, struct http_response *resp,
+		 struct err *e)
+{
+	struct transfer t = {.h = h, .req = req, .resp = resp, .e = e, .sent_by = req->sent_by};
+	const char *authorization = req->authorization;
+	struct url next;
+
+	*resp = (struct http_response){.url = req->url, .retry_after_s = -1};
+	if (check_plain(h, &req->url, NULL, e) < 0)
+		return -1;
+	for (unsigned hops = 0;; hops++) {
+		if (perform_hop(h, &t, &resp->url, authorization) < 0)
+			return -1;
+		if (!is_redirect(resp->status) || !t.has_location)
+			return 0;
+		if (hops == HTTP_REDIRECTS_MAX)
+			return err_set(e, ERR_NETWORK, "%s: more than %d redirects",
+				       url_show(&req->url).s, HTTP_REDIRECTS_MAX);
+		if (url_resolve(&resp->url, t.location, &next, e) < 0)
+			return err_wrap(e, "%s: bad redirect", url_show(&resp->url).s);
+		if (check_plain(h, &next, &resp->url, e) < 0)
+			return -1;
+		/* For good: a later hop that leads back gets no token either. */
+		if (!url_same_origin(&resp->url, &next))
+			authorization = NULL;
+		t.sent_by = resp->net;
+		resp->url = next;
+	}
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/* A repository on a registry (OCI distribution protocol) as a source. */
+#include "imgfetch/registry.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "common/text.h"
+#include "imgfetch/auth.h"
+#include "imgfetch/manifest.h"
+#include "imgfetch/membuf.h"
+#include "imgfetch/regerror.h"
+
+#define TRIES		   3
+#define BACKOFF_MS	   250 /* doubled for each further try, plus up to as much at random */
+#define RETRY_AFTER_MAX_S  60
+#define MANIFEST_TIMEOUT_S 60
+#define LOGINS_MAX	   2 /* per request: one for the challenge, one for an expired token */
+
+struct registry {
+	struct source source; /* first: this is a source */
+	struct http *http;
+	struct auth *auth;
+	char host[REF_HOST_MAX + 1]; /* to talk to */
+	char repo[REF_REPO_MAX + 1];
+	pthread_mutex_t lock; /* guards https */
+	bool https;
+	bool may_upgrade; /* plain HTTP is only a guess */
+};
+
+static struct registry *of(struct source *src)
+{
+	return (struct registry *)(void *)src;
+}
+
+static bool uses_https(struct registry *r)
+{
+	bool v;
+
+	(void)pthread_mutex_lock(&r->lock); /* fails only on misuse */
+	v = r->https;
+	(void)pthread_mutex_unlock(&r->lock);
+	return v;
+}
+
+/* From plain HTTP to TLS, never back. */
+static void upgrade(struct registry *r)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	r->https = true;
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+static int build_url(struct registry *r, const char *kind, const char *name, struct url *out,
+		     struct err *e)
+{
+	char text[REF_HOST_MAX + REF_REPO_MAX + REF_TAG_MAX + 64];
+
+	if (text_format(text, sizeof(text), "%s://%s/v2/%s/%s/%s", uses_https(r) ? "https" : "http",
+			r->host, r->repo, kind, name) < 0)
+		return err_set(e, ERR_USAGE, "reference is too long");
+	return url_parse(text, out, e);
+}
+
+/* --- a blob that may arrive in pieces ------------------------------------------------------ */
+
+/* A blob on its way to the sink. Over all tries the sink sees each byte once, in order. */
+struct blob_flow {
+	const struct blob_desc *blob;
+	blob_sink sink;
+	void *arg;
+	uint64_t got_bytes;  /* given to the sink */
+	uint64_t skip_bytes; /* of this answer: had already */
+	bool no_ranges;	     /* the server's answers to Range are wrong */
+	bool bad_range;	     /* this answer was ended for that */
+	bool sink_failed;
+};
+
+static int flow_begin(void *arg, const struct http_response *resp, struct err *e)
+{
+	struct blob_flow *f = arg;
+
+	f->skip_bytes = 0;
+	if (resp->status == 200) {
+		f->skip_bytes = f->got_bytes;
+		return 0;
+	}
+	if (resp->status == 206 && f->got_bytes > 0 && !f->no_ranges && resp->has_range &&
+	    resp->range_start == f->got_bytes)
+		return 0;
+	f->bad_range = true;
+	return err_set(e, ERR_NETWORK, "%s: HTTP %ld with another part than was asked for",
+		       url_show(&resp->url).s, resp->status);
+}
+
+static int flow_add(void *arg, const void *data, size_t len, struct err *e)
+{
+	struct blob_flow *f = arg;
+	uint64_t skip = MIN(f->skip_bytes, len);
+
+	f->skip_bytes -= skip;
+	if (len > 0 && skip == len)
+		return 0;
+	if (len - skip > f->blob->size_bytes - f->got_bytes)
+		return err_set(e, ERR_VERIFY, "the blob is larger than the %llu bytes declared",
+			       (unsigned long long)f->blob->size_bytes);
+	if (f->sink(f->arg, (const char *)data + skip, len - skip, e) < 0) {
+		f->sink_failed = true;
+		return -1;
+	}
+	f->got_bytes += len - skip;
+	return 0;
+}
+
+/* --- one request, as often as needed ------------------------------------------------------- */
+
+/* Everything about one request that outlives its tries. */
+struct attempt {
+	struct registry *r;
+	const char *kind, *name; /* of the URL */
+	struct http_request req;
+	struct http_response resp;
+	struct blob_flow *flow; /* or NULL: then the body is small and starts anew */
+	unsigned failures, logins;
+};
+
+static struct attempt *attempt_new(struct registry *r, const char *kind, const char *name,
+				   struct err *e)
+{
+	struct attempt *a = calloc(1, sizeof(*a));
+
+	if (!a) {
+		err_sys(e, ERR_SYSTEM, "prepare a request to '%s'", r->host);
+		return NULL;
+	}
+	a->r = r;
+	a->kind = kind;
+	a->name = name;
+	return a;
+}
+
+/* Wait before the next try; asks the sink in between. after_s: what the server said, or -1. */
+static int back_off(const struct attempt *a, long after_s, struct err *e)
+{
+	uint64_t ms = BACKOFF_MS << (a->failures - 1);
+	unsigned char dice = 0;
+
+	if (getrandom(&dice, 1, GRND_NONBLOCK) == 1) /* without it all clients come together */
+		ms += ms * dice / 255;
+	if (after_s >= 0)
+		ms = MAX(ms, (uint64_t)after_s * 1000);
+	while (ms > 0) {
+		uint64_t step = MIN(ms, 500);
+		struct timespec ts = {.tv_sec = 0, .tv_nsec = (long)(step * NSEC_PER_MSEC)};
+
+		(void)nanosleep(&ts, NULL); /* shorter is fine */
+		ms -= step;
+		if (a->req.sink && a->req.sink(a->req.arg, "", 0, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A server that speaks TLS only, and got plain HTTP: 400 with a text (Go, nginx). */
+static bool is_tls_complaint(const struct http_response *resp)
+{
+	return resp->status == 400 && (strcasestr(resp->error_body, "HTTPS server") ||
+				       strcasestr(resp->error_body, "HTTPS port"));
+}
+
+static bool is_temporary(const struct http_response *resp)
+{
+	return (resp->status == 429 && resp->retry_after_s <= RETRY_AFTER_MAX_S) ||
+	       resp->status == 500 || resp->status == 502 || resp->status == 503 ||
+	       resp->status == 504;
+}
+
+static int log_in(struct attempt *a, const char *used, struct err *e)
+{
+	/* Only the registry itself may ask for a login, not a place it redirects to. */
+	if (!url_same_origin(&a->req.url, &a->resp.url))
+		return regerror_set(&a->resp, "redirected request", "no login is sent there", e);
+	if (a->logins++ == LOGINS_MAX) {
+		if (auth_has_credentials(a->r->auth))
+			return regerror_set(&a->resp, a->kind, "these credentials may not read it",
+					    e);
+		if (auth_has_helper(a->r->auth))
+			return regerror_set(&a->resp, a->kind,
+					    "credential helpers are not supported yet: put the "
+					    "login into 'auths'",
+					    e);
+		return regerror_set(&a->resp, a->kind, NULL, e);
+	}
+	if (auth_answer(a->r->auth, &a->resp, used, e) < 0)
+		return -1;
+	return 0;
+}
+
+enum verdict { DONE, AGAIN, FAILED };
+
+/* The registry's answers to Range are of no use: go on without. False if that was known. */
+static bool give_up_ranges(struct blob_flow *f)
+{
+	bool news = !f->no_ranges;
+
+	f->no_ranges = true;
+	return news;
+}
+
+/* A blob's answer that ended early though no error was seen: without a length that may be a broken
+ * line. Returns what the transfer should have returned. */
+static int check_cut(struct attempt *a, struct err *e)
+{
+	const struct blob_flow *f = a->flow;
+
+	if (!f || a->resp.status > 299 || f->got_bytes == f->blob->size_bytes)
+		return 0;
+	a->resp.retry = !a->resp.complete;
+	return err_set(e, ERR_VERIFY, "%s: ended after %llu of the %llu bytes declared",
+		       url_show(&a->resp.url).s, (unsigned long long)f->got_bytes,
+		       (unsigned long long)f->blob->size_bytes);
+}
+
+/* One transfer. The URL is built each time, since the scheme may have changed. */
+static int transfer(struct attempt *a, const char *authorization, struct err *e)
+{
+	int r;
+
+	if (build_url(a->r, a->kind, a->name, &a->req.url, e) < 0)
+		return -1;
+	if (a->flow)
+		a->req.range_from = a->flow->no_ranges ? 0 : a->flow->got_bytes;
+	a->req.authorization = authorization;
+	r = http_perform(a->r->http, &a->req, &a->resp, e);
+	a->req.authorization = NULL;
+	return r < 0 ? r : check_cut(a, e);
+}
+
+static enum verdict try_once(struct attempt *a, struct err *e)
+{
+	auto_free char *header = auth_header(a->r->auth);
+	const struct http_response *resp = &a->resp;
+	struct blob_flow *f = a->flow;
+	int r = transfer(a, header, e);
+
+	if (r == 0 && a->r->may_upgrade && !a->req.url.https && is_tls_complaint(resp)) {
+		upgrade(a->r);
+		return AGAIN;
+	}
+	if (f && (r < 0 ? f->bad_range : resp->status == 416 && a->req.range_from > 0)) {
+		f->bad_range = false;
+		if (give_up_ranges(f))
+			return AGAIN;
+	}
+	if (r == 0 && resp->status == 401)
+		return log_in(a, header, e) < 0 ? FAILED : AGAIN;
+	if (r == 0 && !is_temporary(resp))
+		return DONE;
+	if (r < 0 && (!resp->retry || (f && f->sink_failed)))
+		return FAILED;
+	if (++a->failures == TRIES)
+		return r < 0 ? FAILED : DONE;
+	return back_off(a, resp->retry_after_s, e) < 0 ? FAILED : AGAIN;
+}
+
+/* Until there is an answer that is worth looking at. */
+static int perform(struct attempt *a, struct err *e)
+{
+	struct err why;
+
+	for (;;) {
+		switch (try_once(a, &why)) {
+		case DONE:
+			return 0;
+		case FAILED:
+			*e = why;
+			return -1;
+		case AGAIN:
+			break;
+		}
+	}
+}
+
+/* --- manifests ----------------------------------------------------------------------------- */
+
+static int peek(struct source *src, const struct ref *ref, struct digest *out, struct err *e)
+{
+	auto_free struct attempt *a = attempt_new(of(src), "manifests", ref->tag, e);
+	struct err ignored;
+
+	if (!a)
+		return -1;
+	a->req.head = true;
+	a->req.accept = MANIFEST_ACCEPT;
+	a->req.total_s = MANIFEST_TIMEOUT_S;
+	if (perform(a, e) < 0)
+		return -1;
+	/* Whatever is wrong: the GET that follows will say it with the registry's own words. */
+	return a->resp.status == 200 && digest_parse(a->resp.docker_digest, out, &ignored) == 0;
+}
+
+/* A body that is tried again starts anew. */
+static int manifest_begin(void *arg, const struct http_response *resp, struct err *e)
+{
+	struct membuf *body = arg;
+
+	(void)resp, (void)e; /* any 2xx answer will do */
+	body->len = 0;
+	return 0;
+}
+
+static int get_manifest(struct source *src, const struct ref *ref, const struct blob_desc *want,
+			struct raw_manifest *out, struct err *e)
+{
+	auto_membuf body = {.len_max = MANIFEST_BYTES_MAX};
+	const struct digest *digest = want ? &want->digest : ref->has_digest ? &ref->digest : NULL;
+	struct digest_text digest_name;
+	struct digest said;
+	struct err ignored;
+	auto_free struct attempt *a = NULL;
+
+	if (digest)
+		digest_name = digest_text(digest);
+	a = attempt_new(of(src), "manifests", digest ? digest_name.s : ref->tag, e);
+	if (!a)
+		return -1;
+	a->req.accept = MANIFEST_ACCEPT;
+	a->req.total_s = MANIFEST_TIMEOUT_S;
+	a->req.body_max = MANIFEST_BYTES_MAX;
+	a->req.begin = manifest_begin;
+	a->req.sink = membuf_add;
+	a->req.arg = &body;
+	if (perform(a, e) < 0)
+		return -1;
+	if (a->resp.status != 200)
+		return regerror_set(&a->resp, "manifest", NULL, e);
+	if (body.len == 0)
+		return err_set(e, ERR_VERIFY, "manifest from %s is empty",
+			       url_show(&a->resp.url).s);
+	out->data = take_ptr(body.data);
+	out->len = body.len;
+	memcpy(out->media_type, a->resp.content_type, sizeof(out->media_type));
+	/* Without a usable header there is nothing to compare with. */
+	if (digest_parse(a->resp.docker_digest, &said, &ignored) == 0)
+		out->digest = said;
+	return 0;
+}
+
+/* --- blobs --------------------------------------------------------------------------------- */
+
+static int get_blob(struct source *src, const struct blob_desc *blob, blob_sink sink, void *arg,
+		    struct err *e)
+{
+	struct blob_flow flow = {.blob = blob, .sink = sink, .arg = arg};
+	struct digest_text name = digest_text(&blob->digest);
+	auto_free struct attempt *a = attempt_new(of(src), "blobs", name.s, e);
+
+	if (!a)
+		return -1;
+	a->flow = &flow;
+	a->req.body_max = blob->size_bytes;
+	a->req.begin = flow_begin;
+	a->req.sink = flow_add;
+	a->req.arg = &flow;
+	if (perform(a, e) < 0)
+		return -1;
+	if (a->resp.status != 200 && a->resp.status != 206)
+		return regerror_set(&a->resp, "blob", NULL, e);
+	return 0;
+}
+
+/* --- open and close ------------------------------------------------------------------------ */
+
+static void registry_free(struct source *src)
+{
+	struct registry *r = of(src);
+
+	auth_free(r->auth);
+	(void)pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static const struct source_ops registry_ops = {
+	.get_blob = get_blob,
+	.peek = peek,
+	.get_manifest = get_manifest,
+	.free = registry_free,
+};
+
+struct source *registry_open(struct http *http, const struct credential_paths *paths,
+			     const struct ref *ref, struct err *e)
+{
+	auto_free struct registry *r = calloc(1, sizeof(*r));
+	/* Docker Hub's name is not that of its registry. */
+	const char *host = strcmp(ref->host, "docker.io") == 0 ? "registry-1.docker.io" : ref->host;
+	struct url plain;
+	char text[REF_HOST_MAX + 16];
+
+	if (!r || text_format(r->host, sizeof(r->host), "%s", host) < 0 ||
+	    text_format(r->repo, sizeof(r->repo), "%s", ref->repo) < 0 ||
+	    text_format(text, sizeof(text), "http://%s/", host) < 0) {
+		err_sys(e, ERR_SYSTEM, "open registry '%s'", text_quote(ref->host).s);
+		return NULL;
+	}
+	if (url_parse(text, &plain, e) < 0) {
+		e->kind = ERR_USAGE;
+		return NULL;
+	}
+	r->source.ops = &registry_ops;
+	r->http = http;
+	r->https = !http_plain_allowed(http, &plain);
+	r->may_upgrade = !r->https && netaddr_host_is_loopback(host);
+	r->auth = auth_new(http, paths, ref->host, ref->repo, e);
+	if (!r->auth)
+		return NULL;
+	(void)pthread_mutex_init(&r->lock, NULL); /* default mutexes need no resources here */
+	return &take_ptr(r)->source;
+}

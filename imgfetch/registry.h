@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* A repository on a registry (OCI distribution protocol) as a source. */
+#ifndef IMGFETCH_REGISTRY_H
+#define IMGFETCH_REGISTRY_H
+
+#include "common/err.h"
+#include "common/ref.h"
+#include "imgfetch/credentials.h"
+#include "imgfetch/http.h"
+#include "imgfetch/source.h"
+
+/* ref: REF_REGISTRY. Talks https, or plain HTTP where http allows it for the host; a loopback host
+ * that turns out to want TLS gets it. Nothing is sent before the first call. http and paths are
+ * borrowed until source_free. NULL with *e. */
+struct source *registry_open(struct http *http, const struct credential_paths *paths,
+			     const struct ref *ref, struct err *e);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Where an image comes from: the calls that all sources have in common. */
+#include "imgfetch/source.h"
+
+#include <stdlib.h>
+
+#include "common/text.h"
+#include "imgfetch/sha256.h"
+
+int source_get_blob(struct source *src, const struct blob_desc *blob, blob_sink sink, void *arg,
+		    struct err *e)
+{
+	return src->ops->get_blob(src, blob, sink, arg, e);
+}
+
+int source_peek(struct source *src, const struct ref *ref, struct digest *out, struct err *e)
+{
+	return src->ops->peek(src, ref, out, e);
+}
+
+/* What was asked for by digest must be that. */
+static int check_manifest(const struct raw_manifest *m, const struct ref *ref,
+			  const struct blob_desc *want, struct err *e)
+{
+	const struct digest *expected = want		  ? &want->digest
+					: ref->has_digest ? &ref->digest
+							  : NULL;
+
+	if (want && want->size_bytes && want->size_bytes != m->len)
+		return err_set(e, ERR_VERIFY, "manifest %s has %zu bytes, but the index says %llu",
+			       digest_text(expected).s, m->len,
+			       (unsigned long long)want->size_bytes);
+	if (expected && !digest_equal(expected, &m->digest))
+		return err_set(e, ERR_VERIFY, "wrong digest: manifest %s was expected, %s came",
+			       digest_text(expected).s, digest_text(&m->digest).s);
+	return 0;
+}
+
+int source_get_manifest(struct source *src, const struct ref *ref, const struct blob_desc *want,
+			struct raw_manifest *out, struct err *e)
+{
+	struct raw_manifest m = {0};
+	struct digest said;
+
+	if (src->ops->get_manifest(src, ref, want, &m, e) < 0)
+		return -1;
+	if (sha256_buffer(m.data, m.len, &m.digest, e) < 0 ||
+	    check_manifest(&m, ref, want, e) < 0) {
+		raw_manifest_fini(&m);
+		return -1;
+	}
+	*out = m;
+	return 0;
+}
+
+void source_free(struct source *src)
+{
+	if (src)
+		src->ops->free(src);
+}
+
+void raw_manifest_fini(struct raw_manifest *m)
+{
+	free(m->data);
+	*m = (struct raw_manifest){0};
+}
