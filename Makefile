@@ -79,6 +79,7 @@ imgfetch_libs := -lcurl -ljansson -larchive -lzstd $(isal_libs) -lz -lcrypto -lp
 unit_tests :=
 unit_tests += test_digest
 unit_tests += test_err
+unit_tests += test_imgdesc
 unit_tests += test_num
 unit_tests += test_lineconf
 unit_tests += test_optab
@@ -86,6 +87,7 @@ unit_tests += test_ref
 unit_tests += test_text
 unit_tests += test_cgroup
 unit_objs_test_cgroup := $(isolate_cgroup_src)
+unit_tests += test_store
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
 man_pages := man/isolate.1 man/imgfetch.1 man/imgmount.8 man/isolate.cf.5 man/isolate-image.5

@@ -76,15 +76,14 @@ static int open_trusted_step(int dirfd, const char *name, const char *path, size
 	int fd = path_open_beneath(dirfd, name, O_PATH, 0);
 	struct stat st;
 
-	/* With O_PATH | O_NOFOLLOW alone a link would be opened as itself; NO_SYMLINKS makes it
-	 * ELOOP, which tells it from a file of another type. */
-	if (fd < 0 && errno == ELOOP)
-		return distrust(path, len, "is a symbolic link", e);
 	if (fd < 0)
 		return err_sys(e, ERR_CONFIG, "open '%s'", text_quote_bytes(path, len).s);
-	if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode)) {
+	/* O_PATH | O_NOFOLLOW opens a link as itself, RESOLVE_NO_SYMLINKS or not (Linux 6.18). */
+	bool known = fstat(fd, &st) == 0;
+	if (!known || !S_ISDIR(st.st_mode)) {
+		bool link = known && S_ISLNK(st.st_mode);
 		(void)close(fd); /* O_PATH: nothing to lose */
-		return distrust(path, len, "is not a directory", e);
+		return distrust(path, len, link ? "is a symbolic link" : "is not a directory", e);
 	}
 	return fd;
 }

@@ -88,14 +88,14 @@ static enum outcome by_path(const int *lower_fds, size_t count, const struct ove
 		if (text_format(path, sizeof(path), "/proc/self/fd/%d", lower_fds[i]) == 0 &&
 		    fsconfig(fs_fd, FSCONFIG_SET_STRING, "lowerdir+", path, 0) == 0)
 			continue;
-		enum outcome r = i == 0 && errno == EINVAL ? UNSUPPORTED : FAILED;
 		(void)mnt_fs_error(fs_fd, "overlay", "lowerdir+ by path", e);
-		return r;
+		return e->errnum == EINVAL ? UNSUPPORTED : FAILED;
 	}
 	*mnt_fd = mnt_fs_finish(fs_fd, "overlay", OVERLAY_ATTRS, e);
 	if (*mnt_fd >= 0)
 		return MOUNTED;
-	/* Before 6.5 options were collected unseen, so an unknown one is refused only here. */
+	/* Before 6.5 options are collected unseen: an unknown one is refused only here, or above
+	 * when they come to more than a page. */
 	return e->errnum == EINVAL ? UNSUPPORTED : FAILED;
 }
 
