@@ -63,8 +63,9 @@ imgfetch_net_src := imgfetch/auth.c imgfetch/challenge.c imgfetch/credentials.c 
 	imgfetch/imgconfig.c imgfetch/json.c imgfetch/layout.c imgfetch/main.c imgfetch/manifest.c \
 	imgfetch/membuf.c imgfetch/netaddr.c imgfetch/platform.c imgfetch/regerror.c \
 	imgfetch/registry.c imgfetch/source.c imgfetch/url.c
-imgfetch_data_src := imgfetch/inflate.c imgfetch/layerdir.c imgfetch/ring.c imgfetch/sha256.c \
-	imgfetch/unpack.c imgfetch/whiteout.c
+imgfetch_data_src := imgfetch/commit.c imgfetch/confine.c imgfetch/inflate.c imgfetch/layer.c \
+	imgfetch/layerdir.c imgfetch/layerinfo.c imgfetch/progress.c imgfetch/ring.c imgfetch/sha256.c \
+	imgfetch/tmpdir.c imgfetch/unpack.c imgfetch/whiteout.c imgfetch/worker.c
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
 isolate_src := isolate/main.c
 isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_mounts.c isolate/cgroup_v1.c isolate/cgroup_v2.c

@@ -18,7 +18,7 @@ struct layer_spec {
 };
 
 struct worker_opts {
-	unsigned parallel; /* layers in flight, each with its own download, inflater and unpacker;
+	unsigned downloads; /* layers in flight, each with its own download, inflater and unpacker;
 			      0: 4 */
 	bool no_sync;	   /* leave it to the kernel when data reaches the disk */
 	struct progress *progress; /* may be NULL */

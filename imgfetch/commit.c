@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Images and references enter the store: written in tmp/, on disk, renamed. */
+#include "imgfetch/commit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/path.h"
+#include "common/text.h"
+#include "imgfetch/layerinfo.h"
+#include "imgfetch/tmpdir.h"
+
+#define STORE_NAME_MAX 128 /* "images/sha256/" + hex and the like */
+
+static bool has(const struct store *st, const char *kind, const struct digest *d)
+{
+	char rel[STORE_NAME_MAX];
+
+	return text_format(rel, sizeof(rel), "%s/sha256/%s", kind, d->hex) == 0 &&
+	       faccessat(st->fd, rel, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool commit_has_layer(const struct store *st, const struct digest *diffid)
+{
+	return has(st, "layers", diffid);
+}
+
+bool commit_has_image(const struct store *st, const struct digest *manifest)
+{
+	return has(st, "images", manifest);
+}
+
+int commit_sweep(const struct store *st, struct err *e)
+{
+	return tmpdir_sweep(st, e);
+}
+
+int commit_visible_layers(const struct store *st, struct digest *layers, size_t *count,
+			  struct err *e)
+{
+	size_t from = 0, kept = 0;
+
+	for (size_t i = *count; i-- > 0 && from == 0;) {
+		struct layer_info info;
+		if (layerinfo_read(st, &layers[i], &info, e) < 0)
+			return -1;
+		if (info.unpack.opaque_root)
+			from = i;
+	}
+	for (size_t i = from; i < *count; i++) {
+		bool again = false;
+		for (size_t j = i + 1; j < *count && !again; j++)
+			again = digest_equal(&layers[i], &layers[j]);
+		if (!again)
+			layers[kept++] = layers[i];
+	}
+	*count = kept;
+	return 0;
+}
+
+static int disk_error(const struct store *st, const char *what, struct err *e)
+{
+	return err_sys(e, ERR_DISK, "%s in the store '%s'", what, text_quote(st->path).s);
+}
+
+static int write_file(const struct store *st, int dir, const char *name, const void *data,
+		      size_t len, bool sync, struct err *e)
+{
+	auto_fd fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+	if (fd < 0 || fchmod(fd, 0644) < 0 || fdio_write_all(fd, data, len) < 0 ||
+	    (sync && fsync(fd) < 0) || close(take_fd(&fd)) < 0) {
+		disk_error(st, "write", e);
+		return err_wrap(e, "'%s'", name);
+	}
+	return 0;
+}
+
+/* fsync of a directory of the store: its new names are on disk. */
+static int sync_dir(const struct store *st, const char *rel, struct err *e)
+{
+	auto_fd fd = path_open_beneath(st->fd, rel, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return disk_error(st, "sync a directory", e);
+	return 0;
+}
+
+static int fill_image(const struct store *st, int dir, const struct imgdesc *d,
+		      const void *manifest, size_t mlen, const void *config, size_t clen, bool sync,
+		      struct err *e)
+{
+	auto_free char *text = NULL;
+	size_t len;
+
+	if (imgdesc_format(d, &text, &len, e) < 0)
+		return -1;
+	if (write_file(st, dir, "descriptor", text, len, sync, e) < 0 ||
+	    write_file(st, dir, "manifest.json", manifest, mlen, sync, e) < 0 ||
+	    write_file(st, dir, "config.json", config, clen, sync, e) < 0)
+		return -1;
+	if (sync && fsync(dir) < 0)
+		return disk_error(st, "sync an image", e);
+	return 0;
+}
+
+static int make_image(const struct store *st, struct tmpdir *t, const struct imgdesc *d,
+		      const void *manifest, size_t mlen, const void *config, size_t clen, bool sync,
+		      struct err *e)
+{
+	char final[STORE_NAME_MAX];
+	mode_t mode = st->owner == 0 ? 0755 : 0700;
+
+	if (text_format(final, sizeof(final), "images/sha256/%s", d->digest.hex) < 0)
+		return err_sys(e, ERR_BUG, "name an image");
+	if (mkdirat(t->fd, "image", 0700) < 0)
+		return disk_error(st, "make an image", e);
+	auto_fd dir = openat(t->fd, "image", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || fchmod(dir, mode) < 0)
+		return disk_error(st, "make an image", e);
+	if (fill_image(st, dir, d, manifest, mlen, config, clen, sync, e) < 0)
+		return -1;
+	/* The image's layers were renamed into place: those names first. */
+	if (sync && sync_dir(st, "layers/sha256", e) < 0)
+		return -1;
+	if (renameat(t->fd, "image", st->fd, final) < 0 && errno != EEXIST && errno != ENOTEMPTY)
+		return disk_error(st, "rename an image", e);
+	return sync ? sync_dir(st, "images/sha256", e) : 0;
+}
+
+int commit_image(const struct store *st, const struct imgdesc *d, const void *manifest, size_t mlen,
+		 const void *config, size_t clen, bool no_sync, struct err *e)
+{
+	struct tmpdir t = TMPDIR_NONE;
+	struct err ignored = {0};
+
+	if (commit_has_image(st, &d->digest))
+		return 0;
+	for (size_t i = 0; i < d->layer_count; i++) {
+		if (!commit_has_layer(st, &d->layers[i]))
+			return err_set(e, ERR_BUG, "layer %s is not in the store",
+				       digest_text(&d->layers[i]).s);
+	}
+	if (tmpdir_new(st, "image", &t, e) < 0)
+		return -1;
+	int r = make_image(st, &t, d, manifest, mlen, config, clen, !no_sync, e);
+	/* What cannot be removed now is swept later. */
+	(void)tmpdir_remove(&t, &ignored);
+	return r;
+}
+
+/* Make the directories of rel (below refs/) and open the last one. */
+static int open_ref_dir(const struct store *st, const char *rel, struct err *e)
+{
+	mode_t mode = st->owner == 0 ? 0755 : 0700;
+	char name[sizeof(((struct store_ref_path *)0)->s)];
+	auto_fd dir = -1;
+
+	for (const char *slash; (slash = strchr(rel, '/')); rel = slash + 1) {
+		memcpy(name, rel, (size_t)(slash - rel));
+		name[slash - rel] = '\0';
+		int parent = dir < 0 ? st->fd : dir;
+		/* The umask has no say in who may read a store. */
+		if (mkdirat(parent, name, mode) == 0 && fchmodat(parent, name, mode, 0) < 0)
+			return disk_error(st, "set the mode of a directory", e);
+		int next = path_open_beneath(parent, name, O_PATH | O_DIRECTORY, 0);
+		if (next < 0)
+			return disk_error(st, "make the directory of a reference", e);
+		cleanup_fd(&dir);
+		dir = next;
+	}
+	return take_fd(&dir);
+}
+
+static int replace_ref(const struct store *st, struct tmpdir *t, const char *rel,
+		       const struct digest *manifest, bool sync, struct err *e)
+{
+	const char *base = strrchr(rel, '/') + 1;
+	char line[DIGEST_TEXT_LEN + 2];
+	int r = -1;
+
+	if (text_format(line, sizeof(line), "%s\n", digest_text(manifest).s) < 0)
+		return err_sys(e, ERR_BUG, "format a digest");
+	if (write_file(st, t->fd, "ref", line, strlen(line), sync, e) < 0)
+		return -1;
+	/* `imgfetch rm` takes empty directories away, perhaps just those that we made. */
+	for (int tries = 0; tries < 8 && r < 0; tries++) {
+		auto_fd dir = open_ref_dir(st, rel, e);
+		if (dir < 0)
+			return -1;
+		r = renameat(t->fd, "ref", dir, base);
+		if (r < 0 && errno != ENOENT)
+			break;
+		if (r == 0 && sync) {
+			auto_fd readable = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			if (readable < 0 || fsync(readable) < 0)
+				return disk_error(st, "sync a reference", e);
+		}
+	}
+	return r < 0 ? disk_error(st, "rename a reference", e) : 0;
+}
+
+int commit_ref(const struct store *st, const struct ref *ref, const struct digest *manifest,
+	       bool no_sync, struct err *e)
+{
+	struct tmpdir t = TMPDIR_NONE;
+	struct store_ref_path path;
+	struct err ignored = {0};
+
+	if (store_ref_path(ref, &path, e) < 0 || tmpdir_new(st, "ref", &t, e) < 0)
+		return -1;
+	int r = replace_ref(st, &t, path.s, manifest, !no_sync, e);
+	(void)tmpdir_remove(&t, &ignored); /* as above */
+	return r;
+}

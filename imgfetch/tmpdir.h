@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Working directories below <store>/tmp. Each is held by a lock on itself for as long as its maker
+ * lives, so that the rest of a killed pull can be told from the work of a running one. */
+#ifndef IMGFETCH_TMPDIR_H
+#define IMGFETCH_TMPDIR_H
+
+#include "common/defs.h"
+#include "common/err.h"
+#include "common/store.h"
+
+struct tmpdir {
+	int fd;	    /* the directory, open for reading, with an exclusive flock(2) */
+	int tmp_fd; /* <store>/tmp, O_PATH */
+	char name[96];
+};
+
+#define TMPDIR_NONE ((struct tmpdir){.fd = -1, .tmp_fd = -1})
+
+/* Make or take over tmp/<name>, mode 0700. 1: ours, empty; 0: somebody else holds it now; -1:
+ * ERR_DISK, ERR_SYSTEM. Never waits. */
+int tmpdir_take(const struct store *st, const char *name, struct tmpdir *out,
+		struct err *e) NODISCARD;
+
+/* One of our own: tmp/<prefix>-<something new>. */
+int tmpdir_new(const struct store *st, const char *prefix, struct tmpdir *out,
+	       struct err *e) NODISCARD;
+
+/* Remove it with all its contents and let go. After a failure it is unlocked all the same, for a
+ * later sweep. */
+int tmpdir_remove(struct tmpdir *t, struct err *e);
+
+/* Remove everything in tmp/ that nobody holds. */
+int tmpdir_sweep(const struct store *st, struct err *e) NODISCARD;
+
+#endif

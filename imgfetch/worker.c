@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/* Layers in parallel: who fetches which, who waits for whom, and when they enter the store.
+ *
+ * A layer is made in tmp/layer-<diffid>/root, under the lock of tmp/layer-<diffid>: whoever else
+ * wants it waits for the lock and then finds it in its place. Entering the store is a rename, after
+ * one syncfs(2) for all layers that are ready by then: a sync for each would cost more than the
+ * rest of a small layer. */
+#include "imgfetch/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/path.h"
+#include "common/text.h"
+#include "imgfetch/commit.h"
+#include "imgfetch/layer.h"
+#include "imgfetch/layerinfo.h"
+#include "imgfetch/tmpdir.h"
+
+#define DOWNLOADS_DEFAULT 4
+#define DOWNLOADS_MAX	  32
+/* Layers that are ready enter the store when so much time has passed since the last ones did, or so
+ * many are waiting (each keeps a descriptor open). A pull that is killed loses no more than that.
+ */
+#define COMMIT_EVERY_NS	 NSEC_PER_SEC
+#define COMMIT_COUNT_MAX 64
+/* How often a held lock is tried again: flock(2) can neither be polled nor given a deadline. */
+#define LOCK_RETRY_NS (20 * NSEC_PER_MSEC)
+
+struct ready_layer {
+	struct tmpdir tmp;
+	struct digest diffid;
+};
+
+struct worker {
+	const struct store *store;
+	struct source *src;
+	const struct worker_opts *opts;
+	atomic_bool stop;
+
+	pthread_mutex_t mutex;	/* of all below */
+	pthread_cond_t stopped; /* stop became true */
+	const struct layer_spec **todo;
+	size_t todo_count, next;
+	struct ready_layer ready[COMMIT_COUNT_MAX];
+	size_t ready_count;
+	uint64_t committed_mono_ns;
+	struct err err; /* the first one */
+
+	pthread_mutex_t commit_mutex; /* one commit at a time; taken before the other */
+};
+
+static uint64_t mono_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static void fail_all(struct worker *w, const struct err *e)
+{
+	pthread_mutex_lock(&w->mutex);
+	if (!atomic_load(&w->stop)) {
+		w->err = *e;
+		atomic_store(&w->stop, true);
+		pthread_cond_broadcast(&w->stopped);
+	}
+	pthread_mutex_unlock(&w->mutex);
+}
+
+/* --- into the store -------------------------------------------------------------------------- */
+
+static int disk_error(const struct worker *w, const char *what, struct err *e)
+{
+	return err_sys(e, ERR_DISK, "%s in the store '%s'", what, text_quote(w->store->path).s);
+}
+
+/* The note first: a layer is there when its directory is. */
+static int rename_layer(struct worker *w, struct ready_layer *l, struct err *e)
+{
+	char dir[128], note[128];
+
+	if (text_format(dir, sizeof(dir), "layers/sha256/%s", l->diffid.hex) < 0 ||
+	    text_format(note, sizeof(note), "layers/sha256/%s.info", l->diffid.hex) < 0)
+		return err_sys(e, ERR_BUG, "name a layer");
+	if (renameat(l->tmp.fd, "info", w->store->fd, note) < 0 ||
+	    renameat(l->tmp.fd, "root", w->store->fd, dir) < 0)
+		return disk_error(w, "rename a layer", e);
+	return 0;
+}
+
+static int sync_store(const struct worker *w, struct err *e)
+{
+	auto_fd fd = openat(w->store->fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd) < 0)
+		return disk_error(w, "sync", e);
+	return 0;
+}
+
+/* All layers that are ready enter the store, or none does. */
+static int commit_ready(struct worker *w, struct err *e)
+{
+	struct ready_layer batch[COMMIT_COUNT_MAX];
+	struct err ignored = {0};
+
+	pthread_mutex_lock(&w->mutex);
+	size_t count = w->ready_count;
+	if (count == 0) {
+		pthread_mutex_unlock(&w->mutex);
+		return 0;
+	}
+	memcpy(batch, w->ready, count * sizeof(*batch));
+	w->ready_count = 0;
+	pthread_mutex_unlock(&w->mutex);
+
+	int r = w->opts->no_sync ? 0 : sync_store(w, e);
+	for (size_t i = 0; i < count; i++) {
+		if (r == 0)
+			r = rename_layer(w, &batch[i], e);
+		/* What cannot be removed now is swept later. */
+		tmpdir_remove(&batch[i].tmp, &ignored);
+	}
+	pthread_mutex_lock(&w->mutex);
+	w->committed_mono_ns = mono_ns();
+	pthread_mutex_unlock(&w->mutex);
+	return r;
+}
+
+/* Hand a complete layer over; takes *t. */
+static int add_ready(struct worker *w, struct tmpdir *t, const struct digest *diffid, struct err *e)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&w->commit_mutex);
+	pthread_mutex_lock(&w->mutex);
+	w->ready[w->ready_count++] = (struct ready_layer){.tmp = *t, .diffid = *diffid};
+	*t = TMPDIR_NONE;
+	bool due = w->ready_count == COMMIT_COUNT_MAX ||
+		   mono_ns() - w->committed_mono_ns >= COMMIT_EVERY_NS;
+	pthread_mutex_unlock(&w->mutex);
+	if (due)
+		r = commit_ready(w, e);
+	pthread_mutex_unlock(&w->commit_mutex);
+	return r;
+}
+
+/* Whoever waits for another pull's layer must not sit on one that the other may be waiting for. */
+static int commit_before_wait(struct worker *w, struct err *e)
+{
+	pthread_mutex_lock(&w->commit_mutex);
+	int r = commit_ready(w, e);
+	pthread_mutex_unlock(&w->commit_mutex);
+	return r;
+}
+
+/* --- one layer ------------------------------------------------------------------------------- */
+
+/* The lock of a layer's working directory, waiting for whoever has it. 1: ours; 0: stopped, or the
+ * layer is there by now; -1. */
+static int take_layer(struct worker *w, const struct digest *diffid, struct tmpdir *t,
+		      struct err *e)
+{
+	char name[sizeof(t->name)];
+	bool told = false;
+
+	if (text_format(name, sizeof(name), "layer-%s", diffid->hex) < 0)
+		return err_sys(e, ERR_BUG, "name a directory");
+	while (!atomic_load(&w->stop)) {
+		int r = tmpdir_take(w->store, name, t, e);
+		if (r != 0)
+			return r;
+		if (!told)
+			progress_message(w->opts->progress,
+					 "layer %.12s: waiting for another pull of it",
+					 diffid->hex);
+		told = true;
+		if (commit_before_wait(w, e) < 0)
+			return -1;
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until); /* as pthread_cond_timedwait takes it */
+		until.tv_nsec += LOCK_RETRY_NS;
+		if (until.tv_nsec >= (long)NSEC_PER_SEC) {
+			until.tv_sec++;
+			until.tv_nsec -= NSEC_PER_SEC;
+		}
+		pthread_mutex_lock(&w->mutex);
+		if (!atomic_load(&w->stop))
+			pthread_cond_timedwait(&w->stopped, &w->mutex, &until);
+		pthread_mutex_unlock(&w->mutex);
+	}
+	return 0;
+}
+
+/* An empty directory for the layer that has nothing of the store's own: a setgid bit, group or
+ * default ACL of the store would be handed down to everything in it. */
+static int make_root(struct worker *w, const struct tmpdir *t, struct err *e)
+{
+	struct stat sb;
+
+	if (mkdirat(t->fd, "root", 0700) < 0)
+		return disk_error(w, "make a directory", e);
+	auto_fd fd = openat(t->fd, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &sb) < 0)
+		return disk_error(w, "open a directory", e);
+	if (sb.st_gid != getegid() && fchown(fd, (uid_t)-1, getegid()) < 0)
+		return disk_error(w, "set the group of a directory", e);
+	static const char *const acls[] = {"system.posix_acl_default", "system.posix_acl_access"};
+	for (size_t i = 0; i < ARRAY_LEN(acls); i++) {
+		if (fremovexattr(fd, acls[i]) < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+			return disk_error(w, "remove the ACL of a directory", e);
+	}
+	if (fchmod(fd, 0755) < 0)
+		return disk_error(w, "set the mode of a directory", e);
+	return take_fd(&fd);
+}
+
+static int write_note(struct worker *w, const struct tmpdir *t, const struct layer_info *info,
+		      struct err *e)
+{
+	char text[LAYERINFO_BYTES_MAX];
+	ssize_t len = layerinfo_format(info, text, sizeof(text), e);
+
+	if (len < 0)
+		return -1;
+	auto_fd fd = openat(t->fd, "info", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0 || fdio_write_all(fd, text, (size_t)len) < 0 || close(take_fd(&fd)) < 0)
+		return disk_error(w, "write the note of a layer", e);
+	return 0;
+}
+
+static int make_layer(struct worker *w, const struct layer_spec *spec, const struct tmpdir *t,
+		      struct progress_item *item, struct err *e)
+{
+	struct layer_info info;
+	auto_fd root = make_root(w, t, e);
+
+	if (root < 0)
+		return -1;
+	if (layer_fetch(w->src, spec, root, &w->opts->limits, item, &w->stop, &info, e) < 0)
+		return -1;
+	return write_note(w, t, &info, e);
+}
+
+static int fetch_layer(struct worker *w, const struct layer_spec *spec, struct err *e)
+{
+	struct tmpdir t = TMPDIR_NONE;
+	struct err ignored = {0};
+	char label[32];
+
+	if (commit_has_layer(w->store, &spec->diffid))
+		return 0;
+	int r = take_layer(w, &spec->diffid, &t, e);
+	if (r <= 0)
+		return r;
+	/* Whoever had the lock before may have been through with it. */
+	if (commit_has_layer(w->store, &spec->diffid)) {
+		tmpdir_remove(&t, &ignored);
+		return 0;
+	}
+	if (text_format(label, sizeof(label), "layer %.12s", spec->diffid.hex) < 0)
+		label[0] = '\0';
+	struct progress_item *item =
+		progress_start(w->opts->progress, label, spec->blob.size_bytes);
+	r = make_layer(w, spec, &t, item, e);
+	progress_finish(item, r == 0 ? "done" : NULL);
+	if (r == 0)
+		return add_ready(w, &t, &spec->diffid, e);
+	tmpdir_remove(&t, &ignored);
+	return -1;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	struct err e;
+
+	for (;;) {
+		pthread_mutex_lock(&w->mutex);
+		const struct layer_spec *spec = NULL;
+		if (w->next < w->todo_count && !atomic_load(&w->stop))
+			spec = w->todo[w->next++];
+		pthread_mutex_unlock(&w->mutex);
+		if (!spec)
+			return NULL;
+		e = (struct err){0};
+		if (fetch_layer(w, spec, &e) < 0) {
+			err_wrap(&e, "layer %s", digest_text(&spec->blob.digest).s);
+			fail_all(w, &e);
+		}
+	}
+}
+
+/* --- all of them ----------------------------------------------------------------------------- */
+
+static int compare_sizes(const void *a, const void *b)
+{
+	const struct layer_spec *x = *(const struct layer_spec *const *)a;
+	const struct layer_spec *y = *(const struct layer_spec *const *)b;
+
+	return (x->blob.size_bytes < y->blob.size_bytes) -
+	       (x->blob.size_bytes > y->blob.size_bytes);
+}
+
+/* What is not there yet, once each, the largest first: it takes longest, the others fit beside it.
+ */
+static void fill_todo(struct worker *w, const struct layer_spec *specs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool again = commit_has_layer(w->store, &specs[i].diffid);
+		for (size_t j = 0; j < w->todo_count && !again; j++)
+			again = digest_equal(&w->todo[j]->diffid, &specs[i].diffid);
+		if (!again)
+			w->todo[w->todo_count++] = &specs[i];
+	}
+	qsort(w->todo, w->todo_count, sizeof(*w->todo), compare_sizes);
+}
+
+static void run_threads(struct worker *w)
+{
+	pthread_t threads[DOWNLOADS_MAX];
+	unsigned want = w->opts->downloads ? w->opts->downloads : DOWNLOADS_DEFAULT;
+	unsigned started = 0;
+	struct err e = {0};
+
+	want = (unsigned)MIN(MIN(want, DOWNLOADS_MAX), w->todo_count);
+	for (; started < want; started++) {
+		int r = pthread_create(&threads[started], NULL, worker_main, w);
+		if (r == 0)
+			continue;
+		/* Fewer will do; none will not. */
+		if (started > 0)
+			break;
+		errno = r;
+		err_sys(&e, ERR_SYSTEM, "start a thread");
+		fail_all(w, &e);
+		return;
+	}
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+}
+
+int worker_fetch_layers(const struct store *st, struct source *src, const struct layer_spec *specs,
+			size_t count, const struct worker_opts *opts, struct err *e)
+{
+	struct worker w = {.store = st, .src = src, .opts = opts};
+	struct err commit_err = {0};
+
+	auto_free const struct layer_spec **todo = calloc(count + 1, sizeof(*todo));
+	if (!todo)
+		return err_sys(e, ERR_SYSTEM, "list %zu layers", count);
+	w.todo = todo;
+	fill_todo(&w, specs, count);
+	if (w.todo_count == 0)
+		return 0;
+	w.committed_mono_ns = mono_ns();
+	/* None of these can fail on Linux with default attributes. */
+	pthread_mutex_init(&w.mutex, NULL);
+	pthread_mutex_init(&w.commit_mutex, NULL);
+	pthread_cond_init(&w.stopped, NULL);
+	run_threads(&w);
+	/* Also after a failure: these are whole, and the next pull need not fetch them again. */
+	if (commit_ready(&w, &commit_err) < 0)
+		fail_all(&w, &commit_err);
+	pthread_cond_destroy(&w.stopped);
+	pthread_mutex_destroy(&w.commit_mutex);
+	pthread_mutex_destroy(&w.mutex);
+	if (atomic_load(&w.stop)) {
+		*e = w.err;
+		return -1;
+	}
+	return 0;
+}
