@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -155,6 +156,21 @@ void store_close(struct store *s)
 	cleanup_fd(&s->fd);
 }
 
+bool store_caller_is_root(void)
+{
+	char map[128];
+	unsigned inside, outside, count;
+
+	if (geteuid() != 0)
+		return false;
+	auto_fd fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	/* Without /proc: be as strict as one is with root. */
+	if (fd < 0 || fdio_read_text(fd, map, sizeof(map)) < 0)
+		return true;
+	return sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
+	       outside == 0 && count == UINT_MAX;
+}
+
 /* What a failed write means: to the user it is his disk or his rights, not our bug. */
 static int write_fault(const struct store *s, const char *what, struct err *e)
 {
@@ -240,7 +256,7 @@ static int set_mode(const struct store *s, const char *rel, mode_t mode, struct 
 
 static mode_t dir_mode(const struct store *s)
 {
-	return s->owner == 0 ? 0755 : 0700;
+	return s->owner == 0 && store_caller_is_root() ? 0755 : 0700;
 }
 
 /* The directories of a store. Modes are set, not asked for: the umask has no say. */
@@ -307,7 +323,7 @@ static int init_store(struct store *s, struct err *e)
 static int create_inside(struct store *s, bool made, struct err *e)
 {
 	/* Root may be handed a path through a directory of somebody else, who could swap it. */
-	if (open_root(s, s->owner != 0, e) < 0)
+	if (open_root(s, !store_caller_is_root(), e) < 0)
 		return -1;
 	if (made && set_mode(s, ".", dir_mode(s), e) < 0)
 		return -1;
@@ -324,7 +340,7 @@ int store_create(const char *path, struct store *out, struct err *e)
 
 	if (init_path(&s, path, geteuid(), e) < 0)
 		return -1;
-	if (s.owner == 0 && check_parents(&s, e) < 0)
+	if (store_caller_is_root() && check_parents(&s, e) < 0)
 		return -1;
 	int made = make_parents(&s, e);
 	if (made < 0)

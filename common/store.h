@@ -50,6 +50,10 @@ int store_create(const char *path, struct store *out, struct err *e) NODISCARD;
 
 void store_close(struct store *s);
 
+/* Is the caller the machine's root, and not only that of a user namespace (/proc/self/uid_map)?
+ * Such a one owns what an ordinary user owns, and sees / as a stranger's. */
+bool store_caller_is_root(void);
+
 /* Path of the calling user's own store: $XDG_DATA_HOME/isolate/images or
  * $HOME/.local/share/isolate/images, both given by the caller of this function (isolate passes what
  * it saved of the environment; values are paths to be opened with the caller's rights). -1 with
