@@ -67,21 +67,26 @@ static int make_absolute(const char *given, char *out, size_t size, struct err *
 	return 0;
 }
 
-int storepath_pick(const char *given, const char *config, const char *xdg_data_home,
-		   const char *home, char *out, size_t size, struct err *e)
+int storepath_system(const char *config, char *out, size_t size, struct err *e)
 {
 	char value[PATH_MAX];
-
-	if (given)
-		return make_absolute(given, out, size, e);
-	if (!store_caller_is_root())
-		return store_user_path(xdg_data_home, home, out, size, e);
 	int found = storepath_config(config, "image_root", value, sizeof(value), e);
+
 	if (found < 0)
 		return -1;
 	if (text_format(out, size, "%s", found ? value : STOREPATH_SYSTEM) < 0)
 		return err_sys(e, ERR_CONFIG, "image_root in '%s'", config);
 	return 0;
+}
+
+int storepath_pick(const char *given, const char *config, const char *xdg_data_home,
+		   const char *home, char *out, size_t size, struct err *e)
+{
+	if (given)
+		return make_absolute(given, out, size, e);
+	if (!store_caller_is_root())
+		return store_user_path(xdg_data_home, home, out, size, e);
+	return storepath_system(config, out, size, e);
 }
 
 int storepath_open(const char *path, struct store *out, struct err *e)

@@ -15,6 +15,9 @@
 int storepath_pick(const char *given, const char *config, const char *xdg_data_home,
 		   const char *home, char *out, size_t size, struct err *e) NODISCARD;
 
+/* Absolute path of the system's store, as above for root. */
+int storepath_system(const char *config, char *out, size_t size, struct err *e) NODISCARD;
+
 /* store_open as these programs trust: root uses stores of root that nobody can swap, everybody else
  * his own or root's, wherever it is. */
 int storepath_open(const char *path, struct store *out, struct err *e) NODISCARD;
