@@ -60,9 +60,10 @@ mount_src := mount/copy.c mount/layers.c mount/mnt.c mount/overlay.c mount/unpac
 imgmount_src := mount/main.c
 # net: names, protocols, orchestration; data: bytes, layers, the store
 imgfetch_net_src := imgfetch/auth.c imgfetch/challenge.c imgfetch/credentials.c imgfetch/http.c \
-	imgfetch/imgconfig.c imgfetch/json.c imgfetch/layout.c imgfetch/main.c imgfetch/manifest.c \
-	imgfetch/membuf.c imgfetch/netaddr.c imgfetch/platform.c imgfetch/regerror.c \
-	imgfetch/registry.c imgfetch/source.c imgfetch/url.c
+	imgfetch/imgconfig.c imgfetch/json.c imgfetch/jsonout.c imgfetch/layout.c imgfetch/main.c \
+	imgfetch/manifest.c imgfetch/membuf.c imgfetch/netaddr.c imgfetch/opts.c imgfetch/platform.c \
+	imgfetch/pull.c imgfetch/refs.c imgfetch/regerror.c imgfetch/registry.c imgfetch/remove.c \
+	imgfetch/report.c imgfetch/source.c imgfetch/stored.c imgfetch/url.c imgfetch/users.c
 imgfetch_data_src := imgfetch/commit.c imgfetch/confine.c imgfetch/inflate.c imgfetch/layer.c \
 	imgfetch/layerdir.c imgfetch/layerinfo.c imgfetch/progress.c imgfetch/ring.c imgfetch/sha256.c \
 	imgfetch/tmpdir.c imgfetch/unpack.c imgfetch/whiteout.c imgfetch/worker.c

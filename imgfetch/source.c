@@ -18,12 +18,13 @@ int source_peek(struct source *src, const struct ref *ref, struct digest *out, s
 	return src->ops->peek(src, ref, out, e);
 }
 
-/* What was asked for by digest must be that. */
-static int check_manifest(const struct raw_manifest *m, const struct ref *ref,
-			  const struct blob_desc *want, struct err *e)
+/* What was asked for by digest must be that, and what the source says it is sending. */
+static int check_manifest(const struct raw_manifest *m, const struct digest *said,
+			  const struct ref *ref, const struct blob_desc *want, struct err *e)
 {
 	const struct digest *expected = want		  ? &want->digest
 					: ref->has_digest ? &ref->digest
+					: said->hex[0]	  ? said
 							  : NULL;
 
 	if (want && want->size_bytes && want->size_bytes != m->len)
@@ -44,8 +45,9 @@ int source_get_manifest(struct source *src, const struct ref *ref, const struct 
 
 	if (src->ops->get_manifest(src, ref, want, &m, e) < 0)
 		return -1;
+	said = m.digest;
 	if (sha256_buffer(m.data, m.len, &m.digest, e) < 0 ||
-	    check_manifest(&m, ref, want, e) < 0) {
+	    check_manifest(&m, &said, ref, want, e) < 0) {
 		raw_manifest_fini(&m);
 		return -1;
 	}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of imgfetch. */
+#include "imgfetch/opts.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fdio.h"
+#include "common/num.h"
+#include "common/optab.h"
+#include "common/text.h"
+
+#define TIMEOUT_DEFAULT_S 20
+
+/* Options that make sense for some commands only. */
+enum option_bit {
+	OPT_PLAIN_HTTP = 1 << 0,
+	OPT_PLATFORM = 1 << 1,
+	OPT_JOBS = 1 << 2,
+	OPT_NO_SYNC = 1 << 3,
+	OPT_AUTHFILE = 1 << 4,
+	OPT_TIMEOUT = 1 << 5,
+	OPT_JSON = 1 << 6,
+};
+
+static const struct {
+	enum option_bit bit;
+	const char *name;
+} option_names[] = {
+	{OPT_PLAIN_HTTP, "--plain-http"},
+	{OPT_PLATFORM, "--platform"},
+	{OPT_JOBS, "-j"},
+	{OPT_NO_SYNC, "--no-sync"},
+	{OPT_AUTHFILE, "--authfile"},
+	{OPT_TIMEOUT, "--timeout"},
+	{OPT_JSON, "--json"},
+};
+
+static const struct {
+	const char *name;
+	enum command command;
+	unsigned options; /* of enum option_bit */
+	bool takes_ref;
+	const char *help;
+} commands[] = {
+	{"pull", COMMAND_PULL,
+	 OPT_PLAIN_HTTP | OPT_PLATFORM | OPT_JOBS | OPT_NO_SYNC | OPT_AUTHFILE | OPT_TIMEOUT, true,
+	 "pull REF       bring an image into the store, print its digest"},
+	{"list", COMMAND_LIST, OPT_JSON, false, "list           show the images in the store"},
+	{"inspect", COMMAND_INSPECT, OPT_JSON, true,
+	 "inspect REF    show layers and settings of an image in the store"},
+	{"rm", COMMAND_RM, 0, true,
+	 "rm REF         remove a name, and the image if that was its last"},
+};
+
+static int on_store(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	if (!value[0])
+		return err_set(e, ERR_USAGE, "--store: empty path");
+	o->store = value;
+	return 0;
+}
+
+static int on_quiet(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->quiet = true;
+	return 0;
+}
+
+static int on_json(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->json = true;
+	o->given |= OPT_JSON;
+	return 0;
+}
+
+static int on_plain_http(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->plain_http = true;
+	o->given |= OPT_PLAIN_HTTP;
+	return 0;
+}
+
+static int on_no_sync(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->no_sync = true;
+	o->given |= OPT_NO_SYNC;
+	return 0;
+}
+
+static int on_platform(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	o->given |= OPT_PLATFORM;
+	return platform_parse(value, &o->platform, e);
+}
+
+static int on_authfile(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	if (!value[0])
+		return err_set(e, ERR_USAGE, "--authfile: empty path");
+	o->authfile = value;
+	o->given |= OPT_AUTHFILE;
+	return 0;
+}
+
+static int on_jobs(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+	int n = 0;
+
+	if (num_parse_int(value, 1, 32, "-j", &n, e) < 0)
+		return -1;
+	o->jobs = (unsigned)n;
+	o->given |= OPT_JOBS;
+	return 0;
+}
+
+static int on_timeout(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+	int n = 0;
+
+	if (num_parse_int(value, 1, 3600, "--timeout", &n, e) < 0)
+		return -1;
+	o->timeout_s = (unsigned)n;
+	o->given |= OPT_TIMEOUT;
+	return 0;
+}
+
+static int on_help(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->help = true;
+	return 0;
+}
+
+static int on_version(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->version = true;
+	return 0;
+}
+
+static const struct optab_row rows[] = {
+	{NULL, 0, OPTAB_NONE, NULL, "Options:", NULL},
+	{"store", 0, OPTAB_REQUIRED, "DIR", "the image store (default: yours, or root's)",
+	 on_store},
+	{"json", 0, OPTAB_NONE, NULL, "list, inspect: print JSON", on_json},
+	{"platform", 0, OPTAB_REQUIRED, "OS/ARCH", "pull for another platform", on_platform},
+	{"plain-http", 0, OPTAB_NONE, NULL, "pull without TLS", on_plain_http},
+	{"authfile", 0, OPTAB_REQUIRED, "FILE", "credentials (default: podman's, docker's)",
+	 on_authfile},
+	{"jobs", 'j', OPTAB_REQUIRED, "N", "layers downloaded at a time (default: 4)", on_jobs},
+	{"timeout", 0, OPTAB_REQUIRED, "SECONDS", "give up when nothing moves (default: 20)",
+	 on_timeout},
+	{"no-sync", 0, OPTAB_NONE, NULL, "do not wait for the disk", on_no_sync},
+	{"quiet", 'q', OPTAB_NONE, NULL, "no progress", on_quiet},
+	{"help", 'h', OPTAB_NONE, NULL, "show this help", on_help},
+	{"version", 0, OPTAB_NONE, NULL, "show the version", on_version},
+};
+
+/* Options may stand anywhere: parse, take an operand, go on. operands holds max at most. */
+static int parse_words(int argc, char **argv, struct opts *o, const char **operands, size_t max,
+		       size_t *count, struct err *e)
+{
+	int at = 0;
+
+	*count = 0;
+	for (;;) {
+		int first = 0;
+		bool ended;
+
+		/* optab skips the word before the first option, as it does the program's name */
+		if (optab_parse(rows, ARRAY_LEN(rows), argc - at, argv + at, o, &first, e) < 0)
+			return -1;
+		ended = first > 1 && strcmp(argv[at + first - 1], "--") == 0;
+		at += first;
+		do {
+			if (at >= argc)
+				return 0;
+			if (*count == max)
+				return err_set(e, ERR_USAGE, "superfluous operand '%s'",
+					       text_quote(argv[at]).s);
+			operands[(*count)++] = argv[at++];
+		} while (ended);
+		at--; /* the operand stands where the program's name was */
+	}
+}
+
+static int check(struct opts *o, const char **operands, size_t count, struct err *e)
+{
+	size_t i = 0;
+
+	if (count == 0)
+		return err_set(e, ERR_USAGE, "no command; see imgfetch --help");
+	while (i < ARRAY_LEN(commands) && strcmp(commands[i].name, operands[0]) != 0)
+		i++;
+	if (i == ARRAY_LEN(commands))
+		return err_set(e, ERR_USAGE, "unknown command '%s'; see imgfetch --help",
+			       text_quote(operands[0]).s);
+	for (size_t j = 0; j < ARRAY_LEN(option_names); j++)
+		if (o->given & ~commands[i].options & option_names[j].bit)
+			return err_set(e, ERR_USAGE, "%s has no option %s", commands[i].name,
+				       option_names[j].name);
+	o->command = commands[i].command;
+	if (!commands[i].takes_ref)
+		return count == 1 ? 0
+				  : err_set(e, ERR_USAGE, "%s takes no operand", commands[i].name);
+	if (count == 1)
+		return err_set(e, ERR_USAGE, "%s needs the reference of an image",
+			       commands[i].name);
+	if (ref_parse(operands[1], &o->ref, e) < 0)
+		return -1;
+	if (o->command == COMMAND_PULL && o->ref.kind == REF_DIGEST)
+		return err_set(e, ERR_USAGE, "pull needs to know where from: host/repository@%s",
+			       digest_text(&o->ref.digest).s);
+	return 0;
+}
+
+int opts_parse(int argc, char **argv, struct opts *out, struct err *e)
+{
+	struct opts o = {.timeout_s = TIMEOUT_DEFAULT_S, .platform = platform_own()};
+	const char *operands[2];
+	size_t count = 0;
+
+	if (parse_words(argc, argv, &o, operands, ARRAY_LEN(operands), &count, e) < 0)
+		return -1;
+	if (!o.help && !o.version && check(&o, operands, count, e) < 0)
+		return -1;
+	*out = o;
+	return 0;
+}
+
+int opts_print_help(void)
+{
+	char buf[2048];
+	struct text t = TEXT_OVER(buf);
+
+	text_add(&t, "Usage: imgfetch COMMAND [OPTION...] [REF]\n\nCommands:\n");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		text_addf(&t, "  %s\n", commands[i].help);
+	text_add(&t, "\nREF is [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST], oci:DIR[:TAG], or\n"
+		     "(not for pull) sha256:DIGEST.\n\n");
+	if (fdio_write_all(STDOUT_FILENO, t.buf, t.len) < 0)
+		return -1;
+	return optab_print_help(rows, ARRAY_LEN(rows));
+}

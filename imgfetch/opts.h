@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of imgfetch. */
+#ifndef IMGFETCH_OPTS_H
+#define IMGFETCH_OPTS_H
+
+#include "common/defs.h"
+#include "common/err.h"
+#include "common/ref.h"
+#include "imgfetch/platform.h"
+
+enum command { COMMAND_NONE, COMMAND_PULL, COMMAND_LIST, COMMAND_INSPECT, COMMAND_RM };
+
+struct opts {
+	enum command command;
+	struct ref ref;		  /* operand of all commands but list */
+	const char *store;	  /* --store, or NULL */
+	const char *authfile;	  /* --authfile, or NULL */
+	struct platform platform; /* --platform, else our own */
+	unsigned jobs;		  /* -j: layers in flight; 0: not given */
+	unsigned timeout_s;	  /* --timeout: no progress for so long ends a transfer */
+	bool plain_http, quiet, no_sync, json;
+	bool help, version; /* then nothing else is filled or checked */
+	unsigned given;	    /* bits of options that not every command has */
+};
+
+/* Fills *out and does nothing else; strings are those of argv. ERR_USAGE. */
+int opts_parse(int argc, char **argv, struct opts *out, struct err *e) NODISCARD;
+
+/* The text of --help, to stdout. 0 or -1 (errno). */
+int opts_print_help(void) NODISCARD;
+
+#endif

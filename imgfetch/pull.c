@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/* One pull: from a reference to an image in the store.
+ *
+ *   present?   the source is asked what the reference means now (a HEAD request); if the store has
+ *              that image, complete and for the right platform, only the name is written
+ *   manifest   fetched, its digest checked; indexes followed, at most INDEX_DEPTH_MAX of them
+ *   config     fetched into memory, digest and size checked: settings and DiffIDs
+ *   layers     worker_fetch_layers
+ *   commit     descriptor, manifest and config by one rename; then the name
+ */
+#include "imgfetch/pull.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "imgfetch/commit.h"
+#include "imgfetch/imgconfig.h"
+#include "imgfetch/manifest.h"
+#include "imgfetch/membuf.h"
+#include "imgfetch/sha256.h"
+#include "imgfetch/stored.h"
+#include "imgfetch/worker.h"
+
+/* An index that lists indexes is legal and rare; deeper than that is an attack or a loop. */
+#define INDEX_DEPTH_MAX 2
+
+struct pull {
+	const struct store *st;
+	struct source *src;
+	const struct pull_opts *opts;
+	struct ref ref; /* with the digest that it means at the source, once that is known */
+	struct raw_manifest raw;
+	struct manifest manifest;
+	struct membuf config_text;
+	struct imgconfig config;
+	int image_lock; /* of an image that was present: nobody removes it now */
+};
+
+static void pull_fini(struct pull *p)
+{
+	raw_manifest_fini(&p->raw);
+	manifest_fini(&p->manifest);
+	cleanup_membuf(&p->config_text);
+	imgconfig_fini(&p->config);
+	cleanup_fd(&p->image_lock);
+}
+
+/* --- present? ------------------------------------------------------------------------------ */
+
+/* 1 if the stored image is for the wanted platform, 0 if not. */
+static int is_for_platform(const struct pull *p, const struct digest *image, struct err *e)
+{
+	struct imgconfig config;
+	struct err why;
+	int r;
+
+	if (stored_load_config(p->st, image, &config, e) < 0)
+		return -1;
+	r = imgconfig_check_platform(&config, &p->opts->platform, &why) == 0;
+	imgconfig_fini(&config);
+	return r;
+}
+
+/* 1: the image is in the store, complete, and locked in p->image_lock; 0: it is not. */
+static int is_complete(struct pull *p, const struct digest *image, struct err *e)
+{
+	struct imgdesc desc;
+	bool all = true;
+
+	if (!commit_has_image(p->st, image))
+		return 0;
+	if (store_read_image(p->st, image, &desc, &p->image_lock, e) < 0)
+		/* Somebody removes it: then we make it anew under the same name. */
+		return e->kind == ERR_NOTFOUND ? 0 : -1;
+	for (size_t i = 0; i < desc.layer_count; i++)
+		all = all && commit_has_layer(p->st, &desc.layers[i]);
+	imgdesc_fini(&desc);
+	if (!all)
+		cleanup_fd(&p->image_lock);
+	return all;
+}
+
+/* Let the names mean the image, unless they do. */
+static int name_image(const struct pull *p, const struct digest *image, struct err *e)
+{
+	struct ref tag = p->ref;
+	struct digest now;
+	struct err why;
+
+	tag.has_digest = false;
+	if (!tag.tag[0] ||
+	    (store_resolve(p->st, &tag, &now, &why) == 0 && digest_equal(&now, image))) {
+		/* The tag is right; is the note about the index? */
+		if (store_resolve(p->st, &p->ref, &now, &why) == 0 && digest_equal(&now, image))
+			return 0;
+	}
+	return commit_ref(p->st, &p->ref, image, p->opts->no_sync, e);
+}
+
+/* 1: the reference means an image that is here (*out; named now), 0: it has to be fetched. */
+static int try_present(struct pull *p, struct digest *out, struct err *e)
+{
+	struct digest image;
+	struct err why;
+	int r;
+
+	if (!p->ref.has_digest) {
+		r = source_peek(p->src, &p->ref, &p->ref.digest, e);
+		if (r <= 0)
+			return r;
+		p->ref.has_digest = true;
+	}
+	/* A digest of ours, or of an index of which we know what it meant. */
+	if (store_resolve(p->st, &p->ref, &image, &why) < 0)
+		return why.kind == ERR_NOTFOUND ? 0 : (*e = why, -1);
+	r = is_complete(p, &image, e);
+	if (r > 0)
+		r = is_for_platform(p, &image, e);
+	if (r <= 0)
+		return r;
+	if (name_image(p, &image, e) < 0)
+		return -1;
+	*out = image;
+	return 1;
+}
+
+/* --- fetch --------------------------------------------------------------------------------- */
+
+/* The kind must be what the document is, what its sender says, and what the index said. */
+static int classify(struct raw_manifest *raw, const struct blob_desc *want,
+		    enum manifest_kind *kind, struct err *e)
+{
+	if (manifest_classify(raw, kind, e) < 0)
+		return -1;
+	if (!want)
+		return 0;
+	memcpy(raw->media_type, want->media_type, sizeof(raw->media_type));
+	return manifest_classify(raw, kind, e);
+}
+
+/* Manifest of one image into p->raw. */
+static int fetch_manifest(struct pull *p, struct err *e)
+{
+	struct blob_desc want;
+	bool chosen = false;
+
+	for (unsigned depth = 0;; depth++) {
+		enum manifest_kind kind;
+
+		raw_manifest_fini(&p->raw);
+		if (source_get_manifest(p->src, &p->ref, chosen ? &want : NULL, &p->raw, e) < 0 ||
+		    classify(&p->raw, chosen ? &want : NULL, &kind, e) < 0)
+			return -1;
+		if (!chosen) {
+			p->ref.has_digest = true;
+			p->ref.digest = p->raw.digest;
+		}
+		if (kind == MANIFEST_IMAGE)
+			return 0;
+		if (depth == INDEX_DEPTH_MAX)
+			return err_set(e, ERR_VERIFY, "indexes are nested more than %d deep",
+				       INDEX_DEPTH_MAX);
+		if (index_select(&p->raw, &p->opts->platform, NULL, &want, e) < 0)
+			return -1;
+		chosen = true;
+	}
+}
+
+/* Between the source and the buffer: the digest of what passes. */
+struct config_sink {
+	struct membuf *text;
+	struct sha256 *sha;
+};
+
+static int config_add(void *arg, const void *data, size_t len, struct err *e)
+{
+	struct config_sink *s = arg;
+
+	if (len == 0)
+		return 0;
+	if (sha256_update(s->sha, data, len, e) < 0)
+		return -1;
+	return membuf_add(s->text, data, len, e);
+}
+
+static int fetch_config(struct pull *p, struct err *e)
+{
+	const struct blob_desc *blob = &p->manifest.config;
+	auto_sha256 sha = sha256_new(e);
+	struct config_sink sink = {.text = &p->config_text, .sha = sha};
+	struct digest got;
+
+	if (!sha)
+		return -1;
+	p->config_text.len_max = CONFIG_BYTES_MAX;
+	if (source_get_blob(p->src, blob, config_add, &sink, e) < 0 ||
+	    sha256_final(sha, &got, e) < 0)
+		return err_wrap(e, "image configuration");
+	if (!digest_equal(&got, &blob->digest))
+		return err_set(e, ERR_VERIFY,
+			       "image configuration: wrong digest: %s was expected, %s came",
+			       digest_text(&blob->digest).s, digest_text(&got).s);
+	if (p->config_text.len == 0)
+		return err_set(e, ERR_VERIFY, "image configuration: it is empty");
+	if (imgconfig_parse(p->config_text.data, p->config_text.len, &p->config, e) < 0)
+		return err_wrap(e, "image configuration");
+	if (p->config.diffid_count != p->manifest.layer_count)
+		return err_set(e, ERR_VERIFY,
+			       "the manifest has %zu layers, but the configuration %zu diff_ids",
+			       p->manifest.layer_count, p->config.diffid_count);
+	return imgconfig_check_platform(&p->config, &p->opts->platform, e);
+}
+
+static int fetch_layers(const struct pull *p, struct err *e)
+{
+	size_t count = p->manifest.layer_count;
+	auto_free struct layer_spec *specs = calloc(count, sizeof(*specs));
+	struct worker_opts opts = {
+		.downloads = p->opts->downloads,
+		.no_sync = p->opts->no_sync,
+		.progress = p->opts->progress,
+	};
+
+	if (!specs)
+		return err_sys(e, ERR_SYSTEM, "remember %zu layers", count);
+	for (size_t i = 0; i < count; i++) {
+		specs[i].blob = p->manifest.layers[i];
+		specs[i].diffid = p->config.diffids[i];
+	}
+	return worker_fetch_layers(p->st, p->src, specs, count, &opts, e);
+}
+
+static int commit(const struct pull *p, struct err *e)
+{
+	size_t count = p->config.diffid_count;
+	auto_free struct digest *layers = calloc(count, sizeof(*layers));
+	struct imgdesc desc = {
+		.digest = p->raw.digest,
+		.layers = layers,
+		.env_count = p->config.env_count,
+		.env = p->config.env,
+		.workdir = p->config.workdir,
+		.user = p->config.user,
+	};
+
+	if (!layers)
+		return err_sys(e, ERR_SYSTEM, "remember %zu layers", count);
+	memcpy(layers, p->config.diffids, count * sizeof(*layers));
+	if (commit_visible_layers(p->st, layers, &count, e) < 0)
+		return -1;
+	desc.layer_count = count;
+	return commit_image(p->st, &desc, p->raw.data, p->raw.len, p->config_text.data,
+			    p->config_text.len, p->opts->no_sync, e);
+}
+
+static int fetch(struct pull *p, struct digest *out, struct err *e)
+{
+	int present;
+
+	if (fetch_manifest(p, e) < 0)
+		return -1;
+	/* Pulled before under another name, or through another index. */
+	present = is_complete(p, &p->raw.digest, e);
+	if (present > 0)
+		present = is_for_platform(p, &p->raw.digest, e);
+	if (present < 0)
+		return -1;
+	if (!present && (manifest_parse(&p->raw, &p->manifest, e) < 0 || fetch_config(p, e) < 0 ||
+			 fetch_layers(p, e) < 0 || commit(p, e) < 0))
+		return -1;
+	if (name_image(p, &p->raw.digest, e) < 0)
+		return -1;
+	*out = p->raw.digest;
+	return 0;
+}
+
+int pull_image(const struct store *st, struct source *src, const struct ref *ref,
+	       const struct pull_opts *opts, struct digest *out, struct err *e)
+{
+	struct pull p = {.st = st, .src = src, .opts = opts, .ref = *ref, .image_lock = -1};
+	auto_fd lock = store_lock(st, false, false, e);
+	int r;
+
+	if (lock < 0 || commit_sweep(st, e) < 0)
+		return -1;
+	r = try_present(&p, out, e);
+	if (r > 0)
+		progress_message(opts->progress, "%s: present", ref_text(ref).s);
+	if (r == 0)
+		r = fetch(&p, out, e);
+	pull_fini(&p);
+	return r < 0 ? -1 : 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What the store holds, for people and as JSON: imgfetch list and imgfetch inspect. */
+#ifndef IMGFETCH_REPORT_H
+#define IMGFETCH_REPORT_H
+
+#include <stdio.h>
+
+#include "common/defs.h"
+#include "common/err.h"
+#include "common/ref.h"
+#include "common/store.h"
+
+/* All names of the store with what they mean, and images without a name. Write errors on out are
+ * the caller's to find. */
+int report_list(const struct store *st, bool json, FILE *out, struct err *e) NODISCARD;
+
+/* One image: layers, what unpacking them left out, settings. ERR_NOTFOUND. */
+int report_inspect(const struct store *st, const struct ref *ref, bool json, FILE *out,
+		   struct err *e) NODISCARD;
+
+#endif

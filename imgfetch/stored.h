@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* An image as the store has it: manifest and configuration read back. */
+#ifndef IMGFETCH_STORED_H
+#define IMGFETCH_STORED_H
+
+#include "common/defs.h"
+#include "common/digest.h"
+#include "common/err.h"
+#include "common/store.h"
+#include "imgfetch/imgconfig.h"
+#include "imgfetch/manifest.h"
+
+struct stored {
+	struct manifest manifest;
+	struct imgconfig config;
+};
+
+/* Read and parse manifest.json and config.json of an image. They were checked when they came; here
+ * they must parse. ERR_NOTFOUND, ERR_VERIFY, ERR_SYSTEM. stored_fini what came out. */
+int stored_load(const struct store *st, const struct digest *image, struct stored *out,
+		struct err *e) NODISCARD;
+/* Only the configuration. imgconfig_fini it. */
+int stored_load_config(const struct store *st, const struct digest *image, struct imgconfig *out,
+		       struct err *e) NODISCARD;
+void stored_fini(struct stored *s);
+
+/* Sum of the layers' sizes as they were downloaded. */
+uint64_t stored_compressed_bytes(const struct stored *s);
+
+#endif
