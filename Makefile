@@ -70,8 +70,10 @@ imgfetch_data_src := imgfetch/commit.c imgfetch/confine.c imgfetch/inflate.c img
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
 isolate_src := isolate/main.c
 isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_mounts.c isolate/cgroup_v1.c isolate/cgroup_v2.c
+isolate_rootfs_src := isolate/rootfs.c isolate/rootfs_fs.c isolate/rootfs_skeleton.c \
+	isolate/rootfs_sources.c
 isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/verdict.c \
-	$(isolate_cgroup_src)
+	$(isolate_cgroup_src) $(isolate_rootfs_src)
 
 isolate_libs  := -lcap -lseccomp
 isal_libs := $(if $(ISAL),-lisal)
@@ -89,6 +91,8 @@ unit_tests += test_ref
 unit_tests += test_text
 unit_tests += test_cgroup
 unit_objs_test_cgroup := $(isolate_cgroup_src)
+unit_tests += test_rootfs
+unit_objs_test_rootfs := $(isolate_rootfs_src) isolate/dirrules.c
 unit_tests += test_store
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
