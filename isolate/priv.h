@@ -29,6 +29,12 @@ int priv_act_as(struct priv *p, uid_t uid, gid_t gid, struct err *e) NODISCARD;
 int priv_as_root(const struct priv *p, struct err *e) NODISCARD;
 int priv_as_caller(const struct priv *p, struct err *e) NODISCARD;
 
+/* In the proxy: root in all ids, no supplementary groups, so that the caller cannot signal it. */
+int priv_become_root(struct err *e) NODISCARD;
+
+/* Is capability CAP_x there to be used as root? For what is done only where it can be. */
+bool priv_has_cap(int cap);
+
 /* As root and alone: keep just these capabilities (bit set of 1ULL << CAP_X) in the permitted and
  * effective sets, nothing inheritable or ambient. For the keeper and the proxy. */
 int priv_limit_caps(uint64_t keep, struct err *e) NODISCARD;
