@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration file, isolate.cf(5). */
+#include "isolate/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/lineconf.h"
+#include "common/num.h"
+#include "common/path.h"
+#include "common/text.h"
+
+#define CONFIG_BYTES_MAX (64 * 1024)
+
+/* No box gets the ids of system accounts, of "nobody", or those that mean "none". */
+#define BOX_ID_LOWEST  1000
+#define BOX_ID_HIGHEST (UINT32_MAX - 1)
+
+static const struct config defaults = {
+	.box_root = "/var/lib/isolate/boxes",
+	.lock_root = "/run/isolate/locks",
+	.cg_root = "auto",
+	.image_root = "/var/lib/isolate/images",
+	.first_uid = 60000,
+	.first_gid = 60000,
+	.num_boxes = 1000,
+	.syscall_flags = 31,
+	.tmp_bytes = UINT64_C(256) << 20,
+	.user_images = true,
+};
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+static int set_text(char out[CONFIG_PATH_MAX], const char *key, const char *value, struct err *e)
+{
+	if (text_format(out, CONFIG_PATH_MAX, "%s", value) < 0)
+		return err_set(e, ERR_CONFIG, "%s is too long", key);
+	return 0;
+}
+
+static int set_path(char out[CONFIG_PATH_MAX], const char *key, const char *value, struct err *e)
+{
+	if (value[0] != '/')
+		return err_set(e, ERR_CONFIG, "%s must be an absolute path, not '%s'", key,
+			       text_quote(value).s);
+	return set_text(out, key, value, e);
+}
+
+static int set_u32(uint32_t *out, const char *key, const char *value, uint32_t min, uint32_t max,
+		   struct err *e)
+{
+	uint64_t v;
+
+	if (num_parse_u64(value, min, max, key, &v, e) < 0)
+		return -1;
+	*out = (uint32_t)v;
+	return 0;
+}
+
+/* One of two words; *out tells whether it was the second. */
+static int set_choice(bool *out, const char *key, const char *value, const char *first,
+		      const char *second, struct err *e)
+{
+	if (strcmp(value, first) != 0 && strcmp(value, second) != 0)
+		return err_set(e, ERR_CONFIG, "%s must be '%s' or '%s', not '%s'", key, first,
+			       second, text_quote(value).s);
+	*out = strcmp(value, second) == 0;
+	return 0;
+}
+
+/* 1.x and 2.x write 0 and 1 for these; we take words too. */
+static int set_bool(bool *out, const char *key, const char *value, struct err *e)
+{
+	if (strcmp(value, "0") == 0 || strcmp(value, "1") == 0)
+		return set_choice(out, key, value, "0", "1", e);
+	return set_choice(out, key, value, "no", "yes", e);
+}
+
+/* --- keys ------------------------------------------------------------------------------------ */
+
+static int key_box_root(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_path(c->box_root, key, v, e);
+}
+
+static int key_lock_root(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_path(c->lock_root, key, v, e);
+}
+
+static int key_cg_root(struct config *c, const char *key, const char *v, struct err *e)
+{
+	if (strcmp(v, "auto") != 0 && strncmp(v, "auto:/", 6) != 0 && strncmp(v, "v1:/", 4) != 0 &&
+	    v[0] != '/')
+		return err_set(e, ERR_CONFIG,
+			       "%s must be 'auto', 'auto:/FILE', '/DIRECTORY' or 'v1:/NAME', not "
+			       "'%s'",
+			       key, text_quote(v).s);
+	return set_text(c->cg_root, key, v, e);
+}
+
+static int key_image_root(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_path(c->image_root, key, v, e);
+}
+
+static int key_image_owner(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_u32(&c->image_owner, key, v, 0, BOX_ID_HIGHEST, e);
+}
+
+static int key_first_uid(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_u32(&c->first_uid, key, v, BOX_ID_LOWEST, BOX_ID_HIGHEST, e);
+}
+
+static int key_first_gid(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_u32(&c->first_gid, key, v, BOX_ID_LOWEST, BOX_ID_HIGHEST, e);
+}
+
+static int key_num_boxes(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_u32(&c->num_boxes, key, v, 1, INT32_MAX, e);
+}
+
+static int key_syscall_flags(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_u32(&c->syscall_flags, key, v, 0, 31, e);
+}
+
+static int key_tmp_size(struct config *c, const char *key, const char *v, struct err *e)
+{
+	if (num_parse_size(v, key, &c->tmp_bytes, e) < 0)
+		return -1;
+	/* To tmpfs a size of 0 means no limit at all. */
+	if (c->tmp_bytes == 0)
+		return err_set(e, ERR_CONFIG, "%s must not be 0", key);
+	return 0;
+}
+
+static int key_user_images(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_bool(&c->user_images, key, v, e);
+}
+
+static int key_init_existing(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_choice(&c->init_refuse, key, v, "reset", "refuse", e);
+}
+
+static int key_restricted_init(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_bool(&c->restricted_init, key, v, e);
+}
+
+/* 1.x named the parent of its control groups; ours is found through cg_root. */
+static int key_ignored(struct config *c UNUSED, const char *key UNUSED, const char *v UNUSED,
+		       struct err *e UNUSED)
+{
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*set)(struct config *c, const char *key, const char *value, struct err *e);
+} keys[] = {
+	{"box_root", key_box_root},
+	{"lock_root", key_lock_root},
+	{"cg_root", key_cg_root},
+	{"image_root", key_image_root},
+	{"image_owner", key_image_owner},
+	{"first_uid", key_first_uid},
+	{"first_gid", key_first_gid},
+	{"num_boxes", key_num_boxes},
+	{"syscall_flags", key_syscall_flags},
+	{"tmp_size", key_tmp_size},
+	{"user_images", key_user_images},
+	{"init_existing", key_init_existing},
+	{"restricted_init", key_restricted_init},
+	{"cg_parent", key_ignored},
+};
+
+/* --- the file -------------------------------------------------------------------------------- */
+
+static int set_key(struct config *c, const char *key, const char *value, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (strcmp(key, keys[i].name) != 0)
+			continue;
+		if (keys[i].set(c, keys[i].name, value, e) < 0) {
+			e->kind = ERR_CONFIG; /* num says ERR_USAGE, which is not the caller's */
+			return -1;
+		}
+		return 0;
+	}
+	return err_set(e, ERR_CONFIG, "unknown key '%s'", text_quote(key).s);
+}
+
+int config_parse(const char *name, char *text, size_t len, struct config *out, struct err *e)
+{
+	struct config c = defaults;
+	struct lineconf lc;
+	char *key, *value;
+	int got;
+
+	lineconf_init(&lc, name, text, len);
+	while ((got = lineconf_next_pair(&lc, &key, &value, e)) > 0) {
+		if (set_key(&c, key, value, e) < 0)
+			return err_wrap(e, "%s:%u", name, lc.line);
+	}
+	if (got < 0)
+		return -1;
+	if ((uint64_t)c.first_uid + c.num_boxes - 1 > BOX_ID_HIGHEST ||
+	    (uint64_t)c.first_gid + c.num_boxes - 1 > BOX_ID_HIGHEST)
+		return err_set(
+			e, ERR_CONFIG,
+			"%s: first_uid or first_gid plus num_boxes goes beyond the last user "
+			"id",
+			name);
+	*out = c;
+	return 0;
+}
+
+int config_read(struct config *out, struct err *e)
+{
+	static const char path[] = CONFIG_FILE;
+	const char *base = strrchr(path, '/') + 1;
+	char dir[sizeof(path)], text[CONFIG_BYTES_MAX + 1];
+	auto_fd dir_fd = -1, fd = -1;
+	ssize_t len;
+
+	memcpy(dir, path, sizeof(path));
+	dir[base - path] = '\0';
+	dir_fd = path_open_trusted_dir(dir, 0, false, e);
+	if (dir_fd < 0)
+		return err_wrap(e, "configuration file '%s'", path);
+	/* O_NONBLOCK: whatever lies there must not make us wait. */
+	fd = path_open_beneath(dir_fd, base, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0)
+		return err_sys(e, ERR_CONFIG, "open configuration file '%s'", path);
+	if (path_check_trusted_file(fd, 0, path, e) < 0)
+		return err_wrap(e, "configuration file");
+	len = fdio_read_text(fd, text, sizeof(text));
+	if (len < 0)
+		return err_sys(e, ERR_CONFIG, "read configuration file '%s'", path);
+	return config_parse(path, text, (size_t)len, out, e);
+}
+
+/* Make the directories of path that are missing. Each existing part is opened as trusted, so that
+ * nothing is ever made in a directory that somebody else can write. */
+static int make_missing(const char *path, mode_t mode, struct err *e)
+{
+	char part[CONFIG_PATH_MAX];
+	size_t len = strlen(path), end = 0;
+
+	while (end < len) {
+		size_t start = end + strspn(path + end, "/");
+		auto_fd parent = -1, made = -1;
+		struct err ignored;
+		char name[CONFIG_PATH_MAX];
+		bool last;
+		int there;
+
+		if (start == len)
+			break;
+		end = start + strcspn(path + start, "/");
+		last = path[end + strspn(path + end, "/")] == '\0';
+		memcpy(part, path, end);
+		part[end] = '\0';
+		there = path_open_trusted_dir(part, 0, false, &ignored);
+		if (there >= 0) {
+			cleanup_fd(&there);
+			continue;
+		}
+		part[MAX(start, 1) - 1] = '\0';
+		parent = path_open_trusted_dir(start > 1 ? part : "/", 0, false, e);
+		if (parent < 0)
+			return -1;
+		memcpy(name, path + start, end - start);
+		name[end - start] = '\0';
+		made = path_make_dir(parent, name, last ? mode : 0755);
+		if (made < 0 || fchmodat(parent, name, last ? mode : 0755, 0) < 0)
+			return err_sys(e, ERR_CONFIG, "make directory '%s'", text_quote(path).s);
+	}
+	return 0;
+}
+
+int config_open_dir(const char *path, mode_t mode, struct err *e)
+{
+	struct err first;
+	int fd = path_open_trusted_dir(path, 0, false, &first);
+
+	if (fd < 0 && first.errnum == ENOENT) {
+		if (make_missing(path, mode, e) < 0)
+			return -1;
+		return path_open_trusted_dir(path, 0, false, e);
+	}
+	if (fd < 0)
+		*e = first;
+	return fd;
+}

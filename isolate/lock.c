@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* The lock file of a box: who works in it now, whose it is, and what was made of it. */
+#include "isolate/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/lineconf.h"
+#include "common/num.h"
+#include "common/path.h"
+#include "common/text.h"
+
+/* Runs as: root. Trusts: the directory, which is root's alone. Must not: follow links. */
+int lock_open(int lock_dir_fd, unsigned box_id, int *fd, struct err *e)
+{
+	char name[16];
+	int got;
+
+	if (text_format(name, sizeof(name), "%u", box_id) < 0)
+		return err_sys(e, ERR_BUG, "name lock file %u", box_id);
+	got = path_open_beneath(lock_dir_fd, name, O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY, 0600);
+	if (got < 0)
+		return err_sys(e, ERR_SYSTEM, "open lock file of box %u", box_id);
+	*fd = got;
+	return 0;
+}
+
+int lock_format(const struct lock_record *r, char *buf, size_t size, size_t *len, struct err *e)
+{
+	struct text t = {.buf = buf, .size = size};
+
+	text_add(&t, "");
+	if (r->exists) {
+		text_addf(&t, "owner = %u\nready = %d\ncg = %d\nrunning = %d\n", (unsigned)r->owner,
+			  r->ready, r->cg, r->running);
+		if (r->has_image)
+			text_addf(&t, "image = %s\nown = %d\nstore = %s\n",
+				  digest_text(&r->image).s, r->image_own, r->store_path);
+	}
+	if (t.full)
+		return err_set(e, ERR_BUG, "lock record is too long");
+	*len = t.len;
+	return 0;
+}
+
+static int parse_bool(const char *key, const char *value, bool *out, struct err *e)
+{
+	uint64_t v;
+
+	if (num_parse_u64(value, 0, 1, key, &v, e) < 0)
+		return -1;
+	*out = v == 1;
+	return 0;
+}
+
+static int parse_pair(struct lock_record *r, const char *key, const char *value, struct err *e)
+{
+	uint64_t v;
+
+	if (strcmp(key, "owner") == 0) {
+		if (num_parse_u64(value, 0, UINT32_MAX - 1, key, &v, e) < 0)
+			return -1;
+		r->owner = (uid_t)v;
+		r->exists = true;
+		return 0;
+	}
+	if (strcmp(key, "ready") == 0)
+		return parse_bool(key, value, &r->ready, e);
+	if (strcmp(key, "cg") == 0)
+		return parse_bool(key, value, &r->cg, e);
+	if (strcmp(key, "running") == 0)
+		return parse_bool(key, value, &r->running, e);
+	if (strcmp(key, "own") == 0)
+		return parse_bool(key, value, &r->image_own, e);
+	if (strcmp(key, "image") == 0) {
+		r->has_image = true;
+		return digest_parse(value, &r->image, e);
+	}
+	if (strcmp(key, "store") == 0) {
+		if (text_format(r->store_path, sizeof(r->store_path), "%s", value) < 0)
+			return err_set(e, ERR_CONFIG, "store path is too long");
+		return 0;
+	}
+	return err_set(e, ERR_CONFIG, "unknown key '%s'", text_quote(key).s);
+}
+
+int lock_parse(const char *name, char *text, size_t len, struct lock_record *out, struct err *e)
+{
+	struct lock_record r = {0};
+	struct lineconf lc;
+	char *key, *value;
+	int got;
+
+	lineconf_init(&lc, name, text, len);
+	while ((got = lineconf_next_pair(&lc, &key, &value, e)) > 0) {
+		if (parse_pair(&r, key, value, e) < 0) {
+			e->kind = ERR_CONFIG;
+			return err_wrap(e, "%s:%u", name, lc.line);
+		}
+	}
+	if (got < 0)
+		return -1;
+	if (len > 0 && !r.exists)
+		return err_set(e, ERR_CONFIG, "%s names no owner", name);
+	*out = r;
+	return 0;
+}
+
+int lock_take(int fd, unsigned box_id, bool wait, struct lock *out, struct err *e)
+{
+	char text[LOCK_TEXT_MAX], name[32];
+	struct lock_record r;
+	ssize_t len;
+
+	while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) < 0) {
+		if (errno == EWOULDBLOCK)
+			return err_set(e, ERR_BUSY,
+				       "box %u is busy: another isolate works in it (--wait waits "
+				       "for it)",
+				       box_id);
+		if (errno != EINTR)
+			return err_sys(e, ERR_SYSTEM, "lock box %u", box_id);
+	}
+	if (text_format(name, sizeof(name), "lock file of box %u", box_id) < 0)
+		return err_sys(e, ERR_BUG, "name lock file %u", box_id);
+	len = fdio_read_text(fd, text, sizeof(text));
+	if (len < 0)
+		return err_sys(e, ERR_SYSTEM, "read %s", name);
+	if (lock_parse(name, text, (size_t)len, &r, e) < 0)
+		return -1;
+	out->fd = fd;
+	out->record = r;
+	return 0;
+}
+
+int lock_write(struct lock *l, struct err *e)
+{
+	char text[LOCK_TEXT_MAX];
+	struct stat st;
+	size_t len;
+
+	if (lock_format(&l->record, text, sizeof(text), &len, e) < 0)
+		return -1;
+	if (fstat(l->fd, &st) < 0)
+		return err_sys(e, ERR_SYSTEM, "look at lock file");
+	/* A shorter record is padded with blank lines to the length of the old one, so that a
+	 * single write replaces it and being killed leaves the old or the new. */
+	if (len > 0 && st.st_size > (off_t)len && st.st_size <= (off_t)sizeof(text)) {
+		memset(text + len, '\n', (size_t)st.st_size - len);
+		len = (size_t)st.st_size;
+	}
+	if (lseek(l->fd, 0, SEEK_SET) < 0)
+		return err_sys(e, ERR_SYSTEM, "rewind lock file");
+	if (fdio_write_all(l->fd, text, len) < 0 || ftruncate(l->fd, (off_t)len) < 0)
+		return err_sys(e, ERR_SYSTEM, "write lock file");
+	return 0;
+}
+
+void lock_close(struct lock *l)
+{
+	cleanup_fd(&l->fd);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* The lock file of a box: who works in it now, whose it is, and what was made of it. */
+#ifndef ISOLATE_LOCK_H
+#define ISOLATE_LOCK_H
+
+#include <sys/types.h>
+
+#include "common/defs.h"
+#include "common/digest.h"
+#include "common/err.h"
+
+/* What is written in the file. An empty file: nobody's box. */
+struct lock_record {
+	bool exists;	/* the box belongs to owner; all else is meaningless without it */
+	uid_t owner;	/* who ran --init */
+	bool ready;	/* --init came to its end */
+	bool cg;	/* made with --cg */
+	bool running;	/* a run began and did not come to its end: leftovers are possible */
+	bool has_image; /* pinned by --init --image */
+	struct digest image;
+	bool image_own; /* it is in a user's store (store_path), not in the system's */
+	char store_path[4096];
+};
+
+struct lock {
+	int fd; /* -1: not held */
+	struct lock_record record;
+};
+
+/* Take the lock of box_id in the directory lock_dir_fd (O_PATH, root's, 0700) and read its record.
+ * ERR_BUSY when somebody holds it, unless wait. As root (but waiting happens without privilege: an
+ * open descriptor is enough). */
+int lock_open(int lock_dir_fd, unsigned box_id, int *fd, struct err *e) NODISCARD;
+int lock_take(int fd, unsigned box_id, bool wait, struct lock *out, struct err *e) NODISCARD;
+
+/* Write l->record: the whole of it, or nothing for exists = false. The file is never unlinked:
+ * two callers would hold locks on two files of one name. */
+int lock_write(struct lock *l, struct err *e) NODISCARD;
+
+/* Record to text and back; pure, for lock_take, lock_write and tests. Text needs LOCK_TEXT_MAX. */
+#define LOCK_TEXT_MAX 8192
+int lock_format(const struct lock_record *r, char *buf, size_t size, size_t *len,
+		struct err *e) NODISCARD;
+int lock_parse(const char *name, char *text, size_t len, struct lock_record *out,
+	       struct err *e) NODISCARD;
+
+void lock_close(struct lock *l);
+
+#endif
