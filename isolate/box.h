@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* A box on disk: its directory, how a program sees it, and what becomes of it after a run.
+ *
+ *   <box_root>/<id>/       0755 root
+ *   <box_root>/<id>/box/   0700 the caller's: the only place that he and his program write
+ *   <box_root>/<id>/root/  0700 root, empty: where a run puts its root together
+ *   <box_root>/<id>/image  which image the box is pinned to, for `imgfetch rm`
+ */
+#ifndef ISOLATE_BOX_H
+#define ISOLATE_BOX_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "common/defs.h"
+#include "common/digest.h"
+#include "common/err.h"
+#include "isolate/config.h"
+#include "isolate/priv.h"
+
+struct box {
+	unsigned id;
+	uid_t uid; /* of the program */
+	gid_t gid;
+	int root_fd;			 /* box_root */
+	int dir_fd;			 /* <box_root>/<id>; -1: there is none */
+	char name[16];			 /* <id> */
+	char path[CONFIG_PATH_MAX + 16]; /* <box_root>/<id>, for printing */
+};
+
+/* A box in use by a run. */
+struct box_use {
+	int files_fd;	    /* box/ */
+	int stage_fd;	    /* root/ */
+	int mnt_fd;	    /* detached mount of box/ as the program is to see it */
+	bool idmapped;	    /* mnt_fd changes owners, nothing on disk did */
+	bool watched;	    /* `before` tells whether box/ was changed */
+	struct stat before; /* of box/ */
+};
+
+/* Ids of the box, box_root opened (and made where it is missing), the box's directory opened if it
+ * exists. ERR_USAGE for an id out of range. As root. */
+int box_open(const struct config *c, unsigned id, struct box *out, struct err *e) NODISCARD;
+void box_close(struct box *b);
+
+/* Make the directories, which must not exist; box/ belongs to owner. As root. */
+int box_create(struct box *b, const struct priv *owner, struct err *e) NODISCARD;
+
+/* Note in `image` which image the box is pinned to. As root. */
+int box_write_image(const struct box *b, const char *store_path, const struct digest *image,
+		    struct err *e) NODISCARD;
+
+/* Remove the box's directory with all that is in it; missing is success. As root. */
+int box_remove(struct box *b, struct err *e) NODISCARD;
+
+/* Before a run: box/ is owner's again and 0700, and mnt_fd shows owner's files as the program's, by
+ * an id-mapped mount, or where the file system has none by walking through all of them. Files that
+ * root put there get the right owner by the same walk. As root; on failure box_end_use repairs. */
+int box_begin_use(const struct box *b, const struct priv *owner, struct box_use *out,
+		  struct err *e) NODISCARD;
+
+/* After a run, or to repair what a killed keeper left (`use` just zeroed by BOX_USE_NONE): box/ is
+ * 0700, everything in it owner's, without set-id bits, and without symlinks, fifos, sockets and
+ * devices unless keep_special. Closes what `use` holds, also on failure. As root. */
+#define BOX_USE_NONE ((struct box_use){.files_fd = -1, .stage_fd = -1, .mnt_fd = -1})
+int box_end_use(const struct box *b, const struct priv *owner, bool keep_special,
+		struct box_use *use, struct err *e) NODISCARD;
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Processes that a killed keeper left behind. */
+#ifndef ISOLATE_SWEEP_H
+#define ISOLATE_SWEEP_H
+
+#include <sys/types.h>
+
+#include "common/defs.h"
+#include "common/err.h"
+
+/* Kill every process that has uid, which no one but a box has, as its real, effective or saved user
+ * id, and wait until they are gone. ERR_BUSY when one is still there after a few seconds. As root,
+ * with /proc mounted. */
+int sweep_processes(uid_t uid, struct err *e) NODISCARD;
+
+#endif
