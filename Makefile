@@ -68,7 +68,10 @@ imgfetch_data_src := imgfetch/commit.c imgfetch/confine.c imgfetch/inflate.c img
 	imgfetch/layerdir.c imgfetch/layerinfo.c imgfetch/progress.c imgfetch/ring.c imgfetch/sha256.c \
 	imgfetch/tmpdir.c imgfetch/unpack.c imgfetch/whiteout.c imgfetch/worker.c
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
-isolate_src := isolate/main.c
+isolate_src := isolate/main.c isolate/box.c isolate/boxtree.c isolate/config.c isolate/cpumeter.c \
+	isolate/entry.c isolate/idmap.c isolate/image.c isolate/inside.c isolate/keeper.c isolate/limits.c \
+	isolate/lock.c isolate/net.c isolate/opts.c isolate/priv.c isolate/proxy.c isolate/redirect.c \
+	isolate/report.c isolate/sweep.c
 isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_mounts.c isolate/cgroup_v1.c isolate/cgroup_v2.c
 isolate_rootfs_src := isolate/rootfs.c isolate/rootfs_fs.c isolate/rootfs_skeleton.c \
 	isolate/rootfs_sources.c

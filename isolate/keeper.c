@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/* The process that outlives the run: limits, signals, figures. */
+#include "isolate/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/sys.h"
+#include "isolate/cpumeter.h"
+#include "isolate/proxy.h"
+#include "isolate/report.h"
+
+/* How long the kernel may take to end a box that was told to. */
+#define END_TIMEOUT_NS (20 * NSEC_PER_SEC)
+
+/* Between two looks at the CPU meter at least this, and ten times what a look costs. */
+#define LOOK_STEP_NS (NSEC_PER_MSEC / 2)
+
+/* chown, chmod, remove in the box; back to the caller and to root; kill; write what root owns. */
+#define KEEPER_CAPS                                                                                \
+	(UINT64_C(1) << CAP_CHOWN | UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_FOWNER |  \
+	 UINT64_C(1) << CAP_FSETID | UINT64_C(1) << CAP_KILL | UINT64_C(1) << CAP_SETGID |         \
+	 UINT64_C(1) << CAP_SETUID)
+
+struct keeper {
+	const struct run_spec *spec;
+	int proxy_fd;	/* pidfd */
+	int sock;	/* reports come here */
+	int timer_fd;	/* next deadline */
+	int signal_fd;	/* what others want of us */
+	int proc_fd;	/* procfs of the box; -1 before it started */
+	int program_fd; /* pidfd of the program */
+	bool started, ended, failed, dying;
+	uint64_t start_ns, end_ns; /* monotonic */
+	uint64_t give_up_ns;	   /* with dying: when to stop waiting */
+	struct run_report start_report, end_report;
+	struct cpumeter meter;
+	struct err why; /* with failed */
+	struct outcome out;
+};
+
+/* --- signals --------------------------------------------------------------------------------- */
+
+/* Left alone: what would only stop or inform us. A keeper stopped from the terminal would leave its
+ * box running without limits, so it is not. */
+static int all_signals(sigset_t *set, struct err *e)
+{
+	static const int quiet[] = {SIGCHLD, SIGCONT,  SIGTSTP, SIGTTIN,
+				    SIGTTOU, SIGWINCH, SIGURG,	SIGPIPE};
+
+	if (sigfillset(set) < 0)
+		return err_sys(e, ERR_BUG, "fill signal set");
+	for (size_t i = 0; i < ARRAY_LEN(quiet); i++) {
+		if (sigdelset(set, quiet[i]) < 0)
+			return err_sys(e, ERR_BUG, "fill signal set");
+	}
+	return 0;
+}
+
+int keeper_block_signals(struct err *e)
+{
+	sigset_t all;
+
+	if (sigfillset(&all) < 0 || sigprocmask(SIG_BLOCK, &all, NULL) < 0)
+		return err_sys(e, ERR_SYSTEM, "block signals");
+	return 0;
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+/* The pid namespace dies with its init. The group is killed too: on v2 by the kernel at once. */
+static void kill_box(struct keeper *k)
+{
+	struct err ignored;
+
+	if (k->dying)
+		return;
+	k->dying = true;
+	k->give_up_ns = report_now_ns() + END_TIMEOUT_NS;
+	/* Fails only for a proxy that has ended already. */
+	(void)pidfd_send_signal(k->proxy_fd, SIGKILL, NULL, 0);
+	/* The namespace's death is what counts; it is waited for. */
+	if (k->spec->cgroup && cgroup_kill(k->spec->cgroup, &ignored) < 0)
+		return;
+}
+
+static void fail(struct keeper *k, const struct err *why)
+{
+	if (!k->failed)
+		k->why = *why;
+	k->failed = true;
+	kill_box(k);
+}
+
+static void kill_for(struct keeper *k, enum kill_reason reason, int sig)
+{
+	/* A program that has ended cannot be killed for anything; the first reason stays. */
+	if (!k->ended && !k->dying) {
+		k->out.killed = reason;
+		k->out.interrupt_signal = sig;
+	}
+	kill_box(k);
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+static int set_timer(const struct keeper *k, uint64_t at_ns, struct err *e)
+{
+	struct itimerspec when = {
+		.it_value = {.tv_sec = (time_t)(at_ns / NSEC_PER_SEC),
+			     .tv_nsec = (long)(at_ns % NSEC_PER_SEC)},
+	};
+
+	if (timerfd_settime(k->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) < 0)
+		return err_sys(e, ERR_SYSTEM, "set timer");
+	return 0;
+}
+
+/* Look at the limits; kill, or sleep exactly until one could be reached at the earliest. */
+static int check_limits(struct keeper *k, struct err *e)
+{
+	const struct limits *l = k->spec->limits;
+	uint64_t now = report_now_ns(), next = UINT64_MAX;
+
+	if (!k->started || k->ended || k->dying)
+		return 0;
+	if (l->wall_ns > 0) {
+		if (now - k->start_ns >= l->wall_ns) {
+			kill_for(k, KILL_WALL, 0);
+			return 0;
+		}
+		next = k->start_ns + l->wall_ns;
+	}
+	if (l->cpu_ns > 0) {
+		uint64_t limit = l->cpu_ns + l->extra_ns, used = 0, step, cost;
+
+		if (cpumeter_read(&k->meter, &used, e) < 0)
+			return -1;
+		if (used >= limit) {
+			kill_for(k, KILL_CPU, 0);
+			return 0;
+		}
+		cost = report_now_ns() - now;
+		step = MAX((limit - used) / k->meter.cpus, MAX(LOOK_STEP_NS, 10 * cost));
+		next = MIN(next, now + step);
+	}
+	return next == UINT64_MAX ? 0 : set_timer(k, next, e);
+}
+
+static int on_started(struct keeper *k, int fds[REPORT_FDS], struct err *e)
+{
+	k->started = true;
+	k->start_ns = k->start_report.mono_ns;
+	k->proc_fd = take_fd(&fds[0]);
+	k->program_fd = take_fd(&fds[1]);
+	if (k->proc_fd < 0 || k->program_fd < 0)
+		return err_set(e, ERR_BUG, "report from the box lacks descriptors");
+	if (k->spec->limits->cpu_ns > 0)
+		cpumeter_init(&k->meter, k->spec, k->proc_fd, k->program_fd);
+	return check_limits(k, e);
+}
+
+static int on_report(struct keeper *k, const struct run_report *r, int fds[REPORT_FDS],
+		     struct err *e)
+{
+	switch (r->kind) {
+	case REPORT_ERROR:
+		*e = r->err;
+		return -1;
+	case REPORT_STARTED:
+		if (k->started)
+			break;
+		k->start_report = *r;
+		return on_started(k, fds, e);
+	case REPORT_EXEC_FAILED:
+		k->out.exec_failed = true;
+		return 0;
+	case REPORT_ENDED:
+		if (!k->started || k->ended)
+			break;
+		k->ended = true;
+		k->end_report = *r;
+		k->end_ns = r->mono_ns;
+		k->out.wait_status = r->wait_status;
+		if (!k->dying) {
+			/* The proxy is about to end and everybody else with it. */
+			k->give_up_ns = report_now_ns() + END_TIMEOUT_NS;
+			return set_timer(k, k->give_up_ns, e);
+		}
+		return 0;
+	}
+	return err_set(e, ERR_BUG, "report from the box is out of order");
+}
+
+/* All reports that are there. */
+static int read_reports(struct keeper *k, struct err *e)
+{
+	for (;;) {
+		int fds[REPORT_FDS];
+		struct run_report r;
+		int rc = report_receive(k->sock, &r, fds, e);
+
+		if (rc == 0 || (rc < 0 && e->errnum == EAGAIN))
+			return 0;
+		if (rc > 0)
+			rc = on_report(k, &r, fds, e);
+		for (size_t i = 0; i < REPORT_FDS; i++)
+			cleanup_fd(&fds[i]);
+		if (rc < 0)
+			return -1;
+	}
+}
+
+static int read_signal(struct keeper *k, struct err *e)
+{
+	struct signalfd_siginfo info;
+	ssize_t n = read(k->signal_fd, &info, sizeof(info));
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n != (ssize_t)sizeof(info))
+		return err_sys(e, ERR_SYSTEM, "read signals");
+	kill_for(k, KILL_SIGNAL, (int)info.ssi_signo);
+	return 0;
+}
+
+static int read_timer(struct keeper *k, struct err *e)
+{
+	uint64_t times;
+
+	if (read(k->timer_fd, &times, sizeof(times)) < 0 && errno != EAGAIN && errno != EINTR)
+		return err_sys(e, ERR_SYSTEM, "read timer");
+	return check_limits(k, e);
+}
+
+/* Wait for the next event. 1: the proxy, and so everything in the box, has ended; 0; -1. */
+static int wait_event(struct keeper *k, struct err *e)
+{
+	struct pollfd p[] = {
+		{.fd = k->sock, .events = POLLIN},
+		{.fd = k->proxy_fd, .events = POLLIN},
+		{.fd = k->signal_fd, .events = POLLIN},
+		{.fd = k->timer_fd, .events = POLLIN},
+	};
+	bool leaving = k->dying || k->ended;
+	int timeout_ms = -1;
+
+	if (leaving) {
+		uint64_t now = report_now_ns();
+
+		if (now >= k->give_up_ns)
+			return err_set(e, ERR_BUSY, "cannot kill the processes of the box");
+		timeout_ms = (int)((k->give_up_ns - now) / NSEC_PER_MSEC) + 1;
+	}
+	if (poll(p, ARRAY_LEN(p), timeout_ms) < 0)
+		return errno == EINTR ? 0 : err_sys(e, ERR_SYSTEM, "wait for the box");
+	/* Reports first: a program that has ended is not killed any more. */
+	if ((p[0].revents & POLLIN) && read_reports(k, e) < 0)
+		return -1;
+	/* Again, for what was sent between the looks at the two. */
+	if (p[1].revents & POLLIN)
+		return k->sock >= 0 && read_reports(k, e) < 0 ? -1 : 1;
+	if (p[0].revents == POLLHUP)
+		cleanup_fd(&k->sock);
+	if ((p[2].revents & POLLIN) && read_signal(k, e) < 0)
+		return -1;
+	if ((p[3].revents & POLLIN) && read_timer(k, e) < 0)
+		return -1;
+	return 0;
+}
+
+static void watch_box(struct keeper *k)
+{
+	for (;;) {
+		struct err why;
+		int rc = wait_event(k, &why);
+
+		if (rc > 0)
+			return;
+		if (rc < 0) {
+			fail(k, &why);
+			if (why.kind == ERR_BUSY)
+				return;
+		}
+	}
+}
+
+/* --- figures --------------------------------------------------------------------------------- */
+
+static uint64_t timeval_ns(const struct timeval *t)
+{
+	return (uint64_t)t->tv_sec * NSEC_PER_SEC + (uint64_t)t->tv_usec * 1000;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* Reap the proxy. What it and all that was reaped in its namespace used, without its own part; that
+ * is known up to its last report only, and where the program was alone it told the rest exactly. */
+static int reap(struct keeper *k, struct err *e)
+{
+	const struct run_report *last = k->ended ? &k->end_report : &k->start_report;
+	struct usage *u = &k->out.usage;
+	struct rusage all;
+	siginfo_t info;
+
+	/* glibc's waitid has no fifth argument. */
+	while (syscall(SYS_waitid, P_PIDFD, k->proxy_fd, &info, WEXITED, &all) < 0) {
+		if (errno != EINTR)
+			return err_sys(e, ERR_SYSTEM, "wait for the box's init");
+	}
+	if (!k->started || k->failed)
+		return 0;
+	if (k->ended && k->end_report.alone) {
+		u->cpu_ns = k->end_report.program_cpu_ns;
+		u->csw_voluntary = k->end_report.program_csw_voluntary;
+		u->csw_forced = k->end_report.program_csw_forced;
+	} else {
+		u->cpu_ns = less(timeval_ns(&all.ru_utime) + timeval_ns(&all.ru_stime),
+				 last->own_cpu_ns);
+		u->csw_voluntary = less((uint64_t)all.ru_nvcsw, last->own_csw_voluntary);
+		u->csw_forced = less((uint64_t)all.ru_nivcsw, last->own_csw_forced);
+	}
+	u->max_rss_bytes = 1024 * (k->ended ? last->max_rss_kib : (uint64_t)all.ru_maxrss);
+	u->wall_ns = (k->ended ? k->end_ns : report_now_ns()) - k->start_ns;
+	return 0;
+}
+
+static int collect(struct keeper *k, struct err *e)
+{
+	struct usage *u = &k->out.usage;
+	uint64_t by_process;
+
+	if (reap(k, e) < 0)
+		return -1;
+	if (k->failed)
+		return 0;
+	if (!k->ended && k->out.killed == KILL_NONE)
+		return err_set(e, ERR_SYSTEM, "the box's init process was killed from outside");
+	if (!k->spec->cgroup)
+		return 0;
+	by_process = u->cpu_ns;
+	if (cgroup_read_usage(k->spec->cgroup, u, e) < 0)
+		return -1;
+	if (!k->spec->cg_timing)
+		u->cpu_ns = by_process;
+	return 0;
+}
+
+/* --- the beginning --------------------------------------------------------------------------- */
+
+static int open_events(struct keeper *k, struct err *e)
+{
+	sigset_t set;
+
+	if (all_signals(&set, e) < 0)
+		return -1;
+	k->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (k->signal_fd < 0)
+		return err_sys(e, ERR_SYSTEM, "open signalfd");
+	k->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (k->timer_fd < 0)
+		return err_sys(e, ERR_SYSTEM, "open timerfd");
+	return 0;
+}
+
+/* The last to go when memory runs out, where we may say so; and not the first in any case. */
+static int set_oom_score(struct err *e)
+{
+	auto_fd fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, ERR_SYSTEM, "open '/proc/self/oom_score_adj'");
+	if (fdio_write_all(fd, "-1000", 5) == 0)
+		return 0;
+	if (fdio_write_all(fd, "0", 1) < 0 && errno != EACCES)
+		return err_sys(e, ERR_SYSTEM, "set oom_score_adj of the keeper");
+	return 0;
+}
+
+static int start_proxy(struct keeper *k, struct err *e)
+{
+	const uint64_t flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |
+			       (k->spec->share_net ? 0 : CLONE_NEWNET);
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, ERR_SYSTEM, "open socket pair");
+	pid = sys_clone(flags, &k->proxy_fd, -1);
+	if (pid == 0)
+		proxy_run(k->spec, pair[0], pair[1]);
+	k->sock = pair[0];
+	if (pid < 0)
+		(void)err_sys(e, ERR_SYSTEM, "clone into new namespaces");
+	cleanup_fd(&pair[1]);
+	return pid < 0 ? -1 : 0;
+}
+
+/* Runs as: root. Trusts: the proxy's reports up to the program's start. Must not: return while a
+ * process of the box is alive, unless it says ERR_BUSY. */
+int keeper_run(const struct run_spec *s, struct outcome *out, struct err *e)
+{
+	struct keeper k = {.spec = s,
+			   .proxy_fd = -1,
+			   .sock = -1,
+			   .timer_fd = -1,
+			   .signal_fd = -1,
+			   .proc_fd = -1,
+			   .program_fd = -1};
+	int rc = -1;
+
+	if (open_events(&k, e) < 0 || set_oom_score(e) < 0 || start_proxy(&k, e) < 0)
+		goto out;
+	if (priv_limit_caps(KEEPER_CAPS, &k.why) < 0)
+		fail(&k, &k.why);
+	watch_box(&k);
+	if (k.failed && k.why.kind == ERR_BUSY) {
+		*e = k.why;
+		goto out;
+	}
+	if (collect(&k, e) < 0)
+		goto out;
+	if (k.failed) {
+		*e = k.why;
+		goto out;
+	}
+	*out = k.out;
+	rc = 0;
+out:
+	cleanup_fd(&k.program_fd);
+	cleanup_fd(&k.proc_fd);
+	cleanup_fd(&k.signal_fd);
+	cleanup_fd(&k.timer_fd);
+	cleanup_fd(&k.sock);
+	cleanup_fd(&k.proxy_fd);
+	return rc;
+}

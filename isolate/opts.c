@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of isolate. */
+#include "isolate/opts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fdio.h"
+#include "common/num.h"
+#include "common/optab.h"
+#include "common/ref.h"
+#include "common/text.h"
+
+/* Kilobytes in the command line; more than the address space has anyway. */
+#define KIB_MAX	  (UINT64_C(1) << 50)
+#define COUNT_MAX INT32_MAX
+
+/* --- one parser for each option -------------------------------------------------------------- */
+
+static int set_mode(struct opts *o, enum opts_mode mode, struct err *e)
+{
+	if (o->mode != MODE_NONE && o->mode != mode)
+		return err_set(e, ERR_USAGE,
+			       "only one of --init, --run, --cleanup and the like "
+			       "can be done at a time");
+	o->mode = mode;
+	return 0;
+}
+
+#define MODE_OPTION(name, value)                                                                   \
+	static int name(void *ctx, const char *v UNUSED, struct err *e)                            \
+	{                                                                                          \
+		return set_mode(ctx, value, e);                                                    \
+	}
+MODE_OPTION(opt_init, MODE_INIT)
+MODE_OPTION(opt_run, MODE_RUN)
+MODE_OPTION(opt_cleanup, MODE_CLEANUP)
+MODE_OPTION(opt_print_cg_root, MODE_PRINT_CG_ROOT)
+MODE_OPTION(opt_version, MODE_VERSION)
+MODE_OPTION(opt_help, MODE_HELP)
+
+#define FLAG_OPTION(name, member)                                                                  \
+	static int name(void *ctx, const char *v UNUSED, struct err *e UNUSED)                     \
+	{                                                                                          \
+		((struct opts *)ctx)->member = true;                                               \
+		return 0;                                                                          \
+	}
+FLAG_OPTION(opt_stderr_to_stdout, redirect.err_to_out)
+FLAG_OPTION(opt_full_env, env.full)
+FLAG_OPTION(opt_no_default_dirs, no_default_dirs)
+FLAG_OPTION(opt_no_image_env, no_image_env)
+FLAG_OPTION(opt_cg, limits.cg)
+FLAG_OPTION(opt_no_cg_timing, no_cg_timing)
+FLAG_OPTION(opt_share_net, share_net)
+FLAG_OPTION(opt_inherit_fds, inherit_fds)
+FLAG_OPTION(opt_special_files, special_files)
+FLAG_OPTION(opt_wait, wait)
+FLAG_OPTION(opt_silent, silent)
+
+static int opt_cg_timing(void *ctx, const char *v UNUSED, struct err *e UNUSED)
+{
+	((struct opts *)ctx)->no_cg_timing = false;
+	return 0;
+}
+
+static int opt_verbose(void *ctx, const char *v UNUSED, struct err *e UNUSED)
+{
+	((struct opts *)ctx)->verbose++;
+	return 0;
+}
+
+/* A file or directory name; empty ones are mistakes of a script. */
+static int set_text(const char **out, const char *name, const char *v, struct err *e)
+{
+	if (!*v)
+		return err_set(e, ERR_USAGE, "%s needs a name, not an empty text", name);
+	*out = v;
+	return 0;
+}
+
+#define TEXT_OPTION(fn, name, member)                                                              \
+	static int fn(void *ctx, const char *v, struct err *e)                                     \
+	{                                                                                          \
+		return set_text(&((struct opts *)ctx)->member, name, v, e);                        \
+	}
+TEXT_OPTION(opt_meta, "--meta", meta)
+TEXT_OPTION(opt_stdin, "--stdin", redirect.in)
+TEXT_OPTION(opt_stdout, "--stdout", redirect.out)
+TEXT_OPTION(opt_stderr, "--stderr", redirect.err)
+TEXT_OPTION(opt_chdir, "--chdir", chdir)
+
+#define SECONDS_OPTION(fn, name, member)                                                           \
+	static int fn(void *ctx, const char *v, struct err *e)                                     \
+	{                                                                                          \
+		return num_parse_seconds(v, name, &((struct opts *)ctx)->member, e);               \
+	}
+SECONDS_OPTION(opt_time, "--time", limits.cpu_ns)
+SECONDS_OPTION(opt_wall_time, "--wall-time", limits.wall_ns)
+SECONDS_OPTION(opt_extra_time, "--extra-time", limits.extra_ns)
+
+static int set_kib(uint64_t *out_bytes, const char *name, const char *v, struct err *e)
+{
+	uint64_t kib;
+
+	if (num_parse_u64(v, 0, KIB_MAX, name, &kib, e) < 0)
+		return -1;
+	*out_bytes = kib * 1024;
+	return 0;
+}
+
+#define KIB_OPTION(fn, name, member)                                                               \
+	static int fn(void *ctx, const char *v, struct err *e)                                     \
+	{                                                                                          \
+		return set_kib(&((struct opts *)ctx)->member, name, v, e);                         \
+	}
+KIB_OPTION(opt_mem, "--mem", limits.as_bytes)
+KIB_OPTION(opt_stack, "--stack", limits.stack_bytes)
+KIB_OPTION(opt_fsize, "--fsize", limits.fsize_bytes)
+KIB_OPTION(opt_core, "--core", limits.core_bytes)
+
+static int opt_cg_mem(void *ctx, const char *v, struct err *e)
+{
+	struct opts *o = ctx;
+
+	o->cg_mem_given = true;
+	return set_kib(&o->limits.cg_mem_bytes, "--cg-mem", v, e);
+}
+
+static int opt_open_files(void *ctx, const char *v, struct err *e)
+{
+	return num_parse_u64(v, 0, COUNT_MAX, "--open-files",
+			     &((struct opts *)ctx)->limits.open_files, e);
+}
+
+static int opt_processes(void *ctx, const char *v, struct err *e)
+{
+	struct opts *o = ctx;
+
+	o->limits.processes = 0;
+	if (!v)
+		return 0;
+	return num_parse_u64(v, 0, COUNT_MAX, "--processes", &o->limits.processes, e);
+}
+
+static int opt_box_id(void *ctx, const char *v, struct err *e)
+{
+	uint64_t id;
+
+	if (num_parse_u64(v, 0, INT32_MAX - 1, "--box-id", &id, e) < 0)
+		return -1;
+	((struct opts *)ctx)->box_id = (unsigned)id;
+	return 0;
+}
+
+static int opt_as_uid(void *ctx, const char *v, struct err *e)
+{
+	struct opts *o = ctx;
+	uint64_t id;
+
+	if (num_parse_u64(v, 0, UINT32_MAX - 1, "--as-uid", &id, e) < 0)
+		return -1;
+	o->as_uid = (uid_t)id;
+	o->as_uid_given = true;
+	return 0;
+}
+
+static int opt_as_gid(void *ctx, const char *v, struct err *e)
+{
+	struct opts *o = ctx;
+	uint64_t id;
+
+	if (num_parse_u64(v, 0, UINT32_MAX - 1, "--as-gid", &id, e) < 0)
+		return -1;
+	o->as_gid = (gid_t)id;
+	o->as_gid_given = true;
+	return 0;
+}
+
+static int opt_syscalls(void *ctx, const char *v, struct err *e)
+{
+	struct opts *o = ctx;
+	uint64_t flags;
+
+	if (num_parse_u64(v, 0, 31, "--syscalls", &flags, e) < 0)
+		return -1;
+	o->syscalls = (unsigned)flags;
+	o->syscalls_given = true;
+	return 0;
+}
+
+static int opt_env(void *ctx, const char *v, struct err *e)
+{
+	return envrules_add(&((struct opts *)ctx)->env, v, e);
+}
+
+/* Only collected: which defaults the rules change is known when it is known whether there is an
+ * image. What is malformed is found by opts_parse all the same. */
+static int opt_dir(void *ctx, const char *v, struct err *e)
+{
+	struct opts *o = ctx;
+	const char **grown = reallocarray(o->dirs, o->dir_count + 1, sizeof(*grown));
+
+	if (!grown)
+		return err_sys(e, ERR_SYSTEM, "allocate memory for --dir");
+	o->dirs = grown;
+	o->dirs[o->dir_count++] = v;
+	return 0;
+}
+
+static int opt_image(void *ctx, const char *v, struct err *e)
+{
+	struct ref ref;
+
+	if (ref_parse(v, &ref, e) < 0)
+		return err_wrap(e, "--image");
+	((struct opts *)ctx)->image = v;
+	return 0;
+}
+
+/* --- the table ------------------------------------------------------------------------------- */
+
+#define HEADING(text)                                                                              \
+	{                                                                                          \
+		.help = text                                                                       \
+	}
+
+static const struct optab_row table[] = {
+	HEADING("Commands"),
+	{"init", 0, OPTAB_NONE, NULL, "make a box and print its directory", opt_init},
+	{"run", 0, OPTAB_NONE, NULL, "run the command after -- in the box", opt_run},
+	{"cleanup", 0, OPTAB_NONE, NULL, "remove the box", opt_cleanup},
+	{"print-cg-root", 0, OPTAB_NONE, NULL, "print where control groups are made",
+	 opt_print_cg_root},
+	{"version", 0, OPTAB_NONE, NULL, "print the version", opt_version},
+	{"help", 'h', OPTAB_NONE, NULL, "print this text", opt_help},
+
+	HEADING("Which box"),
+	{"box-id", 'b', OPTAB_REQUIRED, "N", "number of the box, default 0", opt_box_id},
+	{"wait", 0, OPTAB_NONE, NULL, "wait while the box is busy", opt_wait},
+	{"cg", 0, OPTAB_NONE, NULL, "meter and limit by a control group", opt_cg},
+	{"as-uid", 0, OPTAB_REQUIRED, "N", "act for this user (root only)", opt_as_uid},
+	{"as-gid", 0, OPTAB_REQUIRED, "N", "act for this group (root only)", opt_as_gid},
+
+	HEADING("Root file system"),
+	{"image", 0, OPTAB_REQUIRED, "REF", "use this stored image as the root", opt_image},
+	{"no-image-env", 0, OPTAB_NONE, NULL, "without the image's environment", opt_no_image_env},
+	{"dir", 'd', OPTAB_REQUIRED, "RULE", "IN=OUT[:options], IN, or IN= (remove)", opt_dir},
+	{"no-default-dirs", 'D', OPTAB_NONE, NULL, "only what --dir says", opt_no_default_dirs},
+	{"special-files", 0, OPTAB_NONE, NULL, "keep links, fifos, sockets, devices in the box",
+	 opt_special_files},
+
+	HEADING("Limits (sizes in KiB, times in seconds with fractions, 0 = none)"),
+	{"time", 't', OPTAB_REQUIRED, "S", "CPU time", opt_time},
+	{"wall-time", 'w', OPTAB_REQUIRED, "S", "wall clock time", opt_wall_time},
+	{"extra-time", 'x', OPTAB_REQUIRED, "S", "kill only this long after --time",
+	 opt_extra_time},
+	{"mem", 'm', OPTAB_REQUIRED, "K", "address space of each process", opt_mem},
+	{"cg-mem", 0, OPTAB_REQUIRED, "K", "memory of all processes together", opt_cg_mem},
+	{"processes", 'p', OPTAB_OPTIONAL, "N", "processes and threads; default 1", opt_processes},
+	{"stack", 'k', OPTAB_REQUIRED, "K", "stack of each process", opt_stack},
+	{"fsize", 'f', OPTAB_REQUIRED, "K", "size of each file written", opt_fsize},
+	{"open-files", 'n', OPTAB_REQUIRED, "N", "open files of each process; default 1024",
+	 opt_open_files},
+	{"core", 0, OPTAB_REQUIRED, "K", "size of core dumps; default none", opt_core},
+
+	HEADING("The program's world"),
+	{"stdin", 'i', OPTAB_REQUIRED, "FILE", "standard input from this file in the box",
+	 opt_stdin},
+	{"stdout", 'o', OPTAB_REQUIRED, "FILE", "standard output to this file in the box",
+	 opt_stdout},
+	{"stderr", 'r', OPTAB_REQUIRED, "FILE", "standard error to this file in the box",
+	 opt_stderr},
+	{"stderr-to-stdout", 0, OPTAB_NONE, NULL, "standard error where standard output goes",
+	 opt_stderr_to_stdout},
+	{"chdir", 'c', OPTAB_REQUIRED, "DIR", "working directory, from /box", opt_chdir},
+	{"env", 'E', OPTAB_REQUIRED, "VAR[=VALUE]", "set, pass on, or with = only, remove",
+	 opt_env},
+	{"full-env", 'e', OPTAB_NONE, NULL, "pass on the whole environment", opt_full_env},
+	{"share-net", 0, OPTAB_NONE, NULL, "share the host's network", opt_share_net},
+	{"inherit-fds", 0, OPTAB_NONE, NULL, "pass on open files other than 0, 1, 2",
+	 opt_inherit_fds},
+	{"syscalls", 0, OPTAB_REQUIRED, "FLAGS", "sum of restrictions on system calls",
+	 opt_syscalls},
+
+	HEADING("Results"),
+	{"meta", 'M', OPTAB_REQUIRED, "FILE", "write figures and status there; - is stdout",
+	 opt_meta},
+	{"cg-timing", 0, OPTAB_NONE, NULL, "CPU time by the group (default with --cg)",
+	 opt_cg_timing},
+	{"no-cg-timing", 0, OPTAB_NONE, NULL, "CPU time by process even with --cg",
+	 opt_no_cg_timing},
+	{"silent", 's', OPTAB_NONE, NULL, "nothing on stderr but sandbox errors", opt_silent},
+	{"verbose", 'v', OPTAB_NONE, NULL, "tell on stderr what is done", opt_verbose},
+};
+
+/* --- after the table ------------------------------------------------------------------------- */
+
+static int check_conflicts(const struct opts *o, int operands, struct err *e)
+{
+	if (o->mode == MODE_NONE)
+		return err_set(e, ERR_USAGE,
+			       "nothing to do: give --init, --run or --cleanup (see --help)");
+	if (o->mode == MODE_RUN && operands == 0)
+		return err_set(e, ERR_USAGE, "--run needs a command: isolate --run -- CMD ARGS");
+	if (o->mode != MODE_RUN && operands > 0)
+		return err_set(e, ERR_USAGE, "'%s': only --run takes a command",
+			       text_quote(o->command[0]).s);
+	if (o->mode == MODE_RUN && !o->command[0][0])
+		return err_set(e, ERR_USAGE, "the command to run is empty");
+	if (o->cg_mem_given && !o->limits.cg)
+		return err_set(e, ERR_USAGE, "--cg-mem needs --cg");
+	if (o->redirect.err && o->redirect.err_to_out)
+		return err_set(e, ERR_USAGE, "--stderr and --stderr-to-stdout exclude each other");
+	if (o->as_uid_given != o->as_gid_given)
+		return err_set(e, ERR_USAGE, "--as-uid and --as-gid must be given together");
+	return 0;
+}
+
+int opts_parse(int argc, char **argv, struct opts *out, struct err *e)
+{
+	struct dirrules checked = {0};
+	int first;
+
+	*out = (struct opts){.limits = {.processes = 1, .open_files = 1024}};
+	if (optab_parse(table, ARRAY_LEN(table), argc, argv, out, &first, e) < 0)
+		return -1;
+	/* Before anything is asked of the rest of the line. */
+	if (out->mode == MODE_HELP || out->mode == MODE_VERSION)
+		return 0;
+	out->command = argv + first;
+	if (check_conflicts(out, argc - first, e) < 0)
+		return -1;
+	if (opts_dirrules(out, out->image != NULL, &checked, e) < 0)
+		return -1;
+	dirrules_fini(&checked);
+	return 0;
+}
+
+void opts_fini(struct opts *o)
+{
+	free(o->dirs);
+	o->dirs = NULL;
+	o->dir_count = 0;
+	envrules_fini(&o->env);
+}
+
+int opts_dirrules(const struct opts *o, bool image, struct dirrules *out, struct err *e)
+{
+	struct dirrules r = {0};
+	int rc = o->no_default_dirs ? 0 : dirrules_init(&r, image, e);
+
+	for (size_t i = 0; rc == 0 && i < o->dir_count; i++)
+		rc = dirrules_add(&r, o->dirs[i], e);
+	if (rc < 0)
+		dirrules_fini(&r);
+	else
+		*out = r;
+	return rc;
+}
+
+int opts_print_help(void)
+{
+	static const char usage[] = "Usage: isolate [OPTIONS] --init\n"
+				    "       isolate [OPTIONS] --run -- COMMAND [ARGUMENTS]\n"
+				    "       isolate [OPTIONS] --cleanup\n";
+
+	if (fdio_write_all(STDOUT_FILENO, usage, sizeof(usage) - 1) < 0)
+		return -1;
+	return optab_print_help(table, ARRAY_LEN(table));
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Standard input, output and error of the program. */
+#include "isolate/redirect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/sys.h"
+#include "common/text.h"
+
+static int check_inherited(int fd, const char *name, struct err *e)
+{
+	struct stat st;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, ERR_SYSTEM, "look at standard %s", name);
+	/* openat(fd, "../../etc/shadow") knows no root directory. */
+	if (S_ISDIR(st.st_mode) || (flags & O_PATH))
+		return err_set(e, ERR_USAGE,
+			       "standard %s is a directory, which would lead out of the box", name);
+	return 0;
+}
+
+int redirect_check_stdio(const struct redirect *r, struct err *e)
+{
+	if (!r->in && check_inherited(STDIN_FILENO, "input", e) < 0)
+		return -1;
+	if (!r->out && check_inherited(STDOUT_FILENO, "output", e) < 0)
+		return -1;
+	if (!r->err && !r->err_to_out && check_inherited(STDERR_FILENO, "error", e) < 0)
+		return -1;
+	return 0;
+}
+
+/* No magic links: /proc/self/fd/N would give the program what we hold open ourselves. */
+static int open_as(const char *path, int flags, int target, const char *name, struct err *e)
+{
+	auto_fd fd = -1;
+
+	do
+		fd = sys_openat2(AT_FDCWD, path, (uint64_t)flags | O_NOCTTY,
+				 flags & O_CREAT ? 0666 : 0, RESOLVE_NO_MAGICLINKS);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return err_sys(e, ERR_USAGE, "open '%s' in the box for standard %s",
+			       text_quote(path).s, name);
+	if (dup2(fd, target) < 0)
+		return err_sys(e, ERR_SYSTEM, "redirect standard %s", name);
+	return check_inherited(target, name, e);
+}
+
+int redirect_apply(const struct redirect *r, struct err *e)
+{
+	if (r->in && open_as(r->in, O_RDONLY, STDIN_FILENO, "input", e) < 0)
+		return -1;
+	if (r->out && open_as(r->out, O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO, "output", e) < 0)
+		return -1;
+	if (r->err && open_as(r->err, O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO, "error", e) < 0)
+		return -1;
+	if (r->err_to_out && dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
+		return err_sys(e, ERR_SYSTEM, "redirect standard error");
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What keeper, proxy and the program's process agree on: the orders of a run, and the reports. */
+#ifndef ISOLATE_RUN_H
+#define ISOLATE_RUN_H
+
+#include <sys/types.h>
+
+#include "common/defs.h"
+#include "common/err.h"
+#include "isolate/cgroup.h"
+#include "isolate/limits.h"
+#include "isolate/priv.h"
+#include "isolate/redirect.h"
+#include "isolate/rootfs.h"
+
+/* Orders: everything a run needs is ready and open. All borrowed. */
+struct run_spec {
+	const struct priv *priv;
+	uid_t uid; /* of the program */
+	gid_t gid;
+	const struct limits *limits;
+	const struct cgroup *cgroup; /* NULL without --cg */
+	bool cg_timing;		     /* CPU time is the group's, not the processes' */
+	struct rootfs *rootfs;
+	const struct redirect *redirect;
+	const char *chdir; /* or NULL */
+	char *const *argv;
+	char *const *env;
+	bool search_path; /* an argv[0] without '/' is looked for along PATH */
+	bool share_net;
+	unsigned filter_flags;
+	const int *pass_fds; /* descriptors above 2 that the program gets */
+	size_t pass_count;
+};
+
+/* Reports, from the two processes in the box to the keeper, over a SOCK_SEQPACKET pair: each
+ * arrives whole and in order. */
+enum run_report_kind {
+	REPORT_ERROR,	    /* the sandbox failed: err */
+	REPORT_STARTED,	    /* about to clone the program's process: mono_ns, own_cpu_ns; with the
+			       descriptors proc and program (pidfd) where asked for */
+	REPORT_EXEC_FAILED, /* the program could not be executed and its process ended */
+	REPORT_ENDED,	    /* all but err */
+};
+
+struct run_report {
+	enum run_report_kind kind;
+	uint64_t mono_ns;    /* when, on CLOCK_MONOTONIC */
+	uint64_t own_cpu_ns; /* what the proxy itself has used so far */
+	uint64_t own_csw_voluntary, own_csw_forced;
+	int wait_status;	 /* of the program */
+	uint64_t max_rss_kib;	 /* of the largest process reaped */
+	bool alone;		 /* no other process was left when the program ended */
+	uint64_t program_cpu_ns; /* everybody's who was reaped */
+	uint64_t program_csw_voluntary, program_csw_forced;
+	struct err err;
+};
+
+#endif
