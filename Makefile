@@ -97,6 +97,8 @@ unit_objs_test_cgroup := $(isolate_cgroup_src)
 unit_tests += test_rootfs
 unit_objs_test_rootfs := $(isolate_rootfs_src) isolate/dirrules.c
 unit_tests += test_store
+unit_tests += test_imgmounts
+unit_tests += test_overlay
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
 man_pages := man/isolate.1 man/imgfetch.1 man/imgmount.8 man/isolate.cf.5 man/isolate-image.5
