@@ -64,9 +64,12 @@ imgfetch_net_src := imgfetch/auth.c imgfetch/challenge.c imgfetch/credentials.c 
 	imgfetch/manifest.c imgfetch/membuf.c imgfetch/netaddr.c imgfetch/opts.c imgfetch/platform.c \
 	imgfetch/pull.c imgfetch/refs.c imgfetch/regerror.c imgfetch/registry.c imgfetch/remove.c \
 	imgfetch/report.c imgfetch/source.c imgfetch/stored.c imgfetch/url.c imgfetch/users.c
-imgfetch_data_src := imgfetch/commit.c imgfetch/confine.c imgfetch/inflate.c imgfetch/layer.c \
-	imgfetch/layerdir.c imgfetch/layerinfo.c imgfetch/progress.c imgfetch/ring.c imgfetch/sha256.c \
-	imgfetch/tmpdir.c imgfetch/unpack.c imgfetch/whiteout.c imgfetch/worker.c
+
+imgfetch_data_src := imgfetch/commit.c imgfetch/confine.c imgfetch/gziphead.c imgfetch/inflate.c
+imgfetch_data_src += imgfetch/layer.c imgfetch/layerdir.c imgfetch/layerinfo.c imgfetch/progress.c
+imgfetch_data_src += imgfetch/ring.c imgfetch/sha256.c imgfetch/tmpdir.c imgfetch/unpack.c
+imgfetch_data_src += imgfetch/whiteout.c imgfetch/worker.c
+
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
 isolate_src := isolate/main.c isolate/box.c isolate/boxtree.c isolate/config.c isolate/cpumeter.c \
 	isolate/entry.c isolate/idmap.c isolate/image.c isolate/inside.c isolate/keeper.c isolate/limits.c \
@@ -99,6 +102,11 @@ unit_objs_test_rootfs := $(isolate_rootfs_src) isolate/dirrules.c
 unit_tests += test_store
 unit_tests += test_imgmounts
 unit_tests += test_overlay
+unit_tests += test_whiteout
+unit_objs_test_whiteout := imgfetch/whiteout.c
+unit_tests += test_inflate
+unit_objs_test_inflate := imgfetch/gziphead.c imgfetch/inflate.c
+unit_libs_test_inflate := $(isal_libs) -lz -lzstd
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
 man_pages := man/isolate.1 man/imgfetch.1 man/imgmount.8 man/isolate.cf.5 man/isolate-image.5

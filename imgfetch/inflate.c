@@ -11,6 +11,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "imgfetch/gziphead.h"
+
 enum format { FORMAT_UNKNOWN, FORMAT_PLAIN, FORMAT_GZIP_ISAL, FORMAT_GZIP_ZLIB, FORMAT_ZSTD };
 
 struct inflate {
@@ -32,6 +34,8 @@ struct inflate {
 	bool done;
 #ifdef HAVE_ISAL
 	struct inflate_state *isal;
+	struct gziphead head_isal; /* of the member at hand */
+	bool head_done;
 #endif
 	z_stream zlib;
 	bool zlib_open;
@@ -219,9 +223,21 @@ static int step_isal(struct inflate *in, unsigned char *out, size_t size, size_t
 
 	if (in->between) {
 		isal_inflate_init(s);
-		s->crc_flag = ISAL_GZIP;
+		s->crc_flag = ISAL_GZIP_NO_HDR_VER; /* it checks CRC and length at the end */
+		in->head_isal = (struct gziphead){0};
+		in->head_done = false;
 	}
 	in->between = false;
+	if (!in->head_done) {
+		size_t used;
+		int h = gziphead_feed(&in->head_isal, in->in, in->in_len, &used);
+		if (h < 0)
+			return err_set(e, ERR_VERIFY, "broken gzip data (header)");
+		in->head_done = h == 1;
+		in->in += used;
+		in->in_len -= used;
+		return 0;
+	}
 	/* The library reads through a pointer it forgot to make const. */
 	s->next_in = (uint8_t *)(uintptr_t)in->in;
 	s->avail_in = (uint32_t)MIN(in->in_len, UINT32_MAX);
