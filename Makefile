@@ -107,6 +107,9 @@ unit_objs_test_whiteout := imgfetch/whiteout.c
 unit_tests += test_inflate
 unit_objs_test_inflate := imgfetch/gziphead.c imgfetch/inflate.c
 unit_libs_test_inflate := $(isal_libs) -lz -lzstd
+unit_tests += test_unpack
+unit_objs_test_unpack := imgfetch/layerdir.c imgfetch/unpack.c imgfetch/whiteout.c tests/unit/tarmake.c
+unit_libs_test_unpack := -larchive
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
 man_pages := man/isolate.1 man/imgfetch.1 man/imgmount.8 man/isolate.cf.5 man/isolate-image.5

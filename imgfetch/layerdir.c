@@ -513,6 +513,8 @@ int layerdir_make_link(struct layerdir *ld, const struct entry_name *name,
 	const char *base = name->path + name->base;
 	struct stat from, to;
 
+	if (target->len == 0)
+		return err_set(e, ERR_VERIFY, "a hard link to the root, which is a directory");
 	/* A descriptor of our own: using the link's parent may push the target's out of the cache.
 	 */
 	int cached = use_parent(ld, target, NULL, e);

@@ -3,6 +3,7 @@
 #include "imgfetch/unpack.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -364,17 +365,27 @@ static int do_entry(struct unpack *u, struct err *e)
 static int open_archive(struct unpack *u, struct err *e)
 {
 	u->a = archive_read_new();
-	/* Names are bytes: without BINARY libarchive converts pax names from UTF-8 to the locale
-	 * and loses those the C locale lacks. */
 	if (!u->a || archive_read_support_filter_none(u->a) != ARCHIVE_OK ||
 	    archive_read_support_format_tar(u->a) != ARCHIVE_OK ||
-	    archive_read_support_format_empty(u->a) != ARCHIVE_OK ||
-	    archive_read_set_options(u->a, "tar:hdrcharset=BINARY") != ARCHIVE_OK)
+	    archive_read_support_format_empty(u->a) != ARCHIVE_OK)
 		return err_set(e, ERR_SYSTEM, "start libarchive: %s",
 			       u->a ? archive_error_string(u->a) : "out of memory");
 	if (archive_read_open(u->a, u, NULL, feed, NULL) != ARCHIVE_OK)
 		return archive_fail(u, e);
 	return 0;
+}
+
+/* A warning means that libarchive ignored something it did not understand: what we made of it then
+ * might not be what others make of the same digest. One kind is known: a name in a pax record is to
+ * be UTF-8, which libarchive converts to the locale's character set, and where it cannot it says so
+ * and takes the bytes as they are, which is what we want. Its option hdrcharset=BINARY would say
+ * that better, but 3.6 has no converter for it; therefore unpack_tar sees to the C locale, into
+ * which nothing but ASCII can be converted. */
+static bool is_raw_name(struct unpack *u)
+{
+	const char *why = archive_error_string(u->a);
+
+	return why && strstr(why, "can't be converted from UTF-8 to current locale");
 }
 
 static int read_entries(struct unpack *u, struct err *e)
@@ -383,9 +394,7 @@ static int read_entries(struct unpack *u, struct err *e)
 		int r = archive_read_next_header(u->a, &u->entry);
 		if (r == ARCHIVE_EOF)
 			return 0;
-		/* A warning means that libarchive ignored something it did not understand: what we
-		 * made of it then might not be what others make of the same digest. */
-		if (r != ARCHIVE_OK)
+		if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && is_raw_name(u)))
 			return archive_fail(u, e);
 		if (do_entry(u, e) < 0)
 			return -1;
@@ -422,6 +431,10 @@ int unpack_tar(int layer_fd, unpack_read read, void *arg, const struct unpack_li
 	u->read_err = e;
 	u->info.owners_kept = geteuid() == 0;
 	umask(0);
+	locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	if (c_locale == (locale_t)0)
+		return err_sys(e, ERR_SYSTEM, "use the C locale");
+	locale_t saved_locale = uselocale(c_locale);
 	int r = run(u, layer_fd, e);
 	if (r == 0)
 		*info = u->info;
@@ -430,5 +443,7 @@ int unpack_tar(int layer_fd, unpack_read read, void *arg, const struct unpack_li
 		(void)archive_read_free(u->a); /* frees whatever state it is in */
 	for (size_t i = 0; i < u->skipped_count; i++)
 		free(u->skipped[i]);
+	uselocale(saved_locale);
+	freelocale(c_locale);
 	return r;
 }
