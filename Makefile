@@ -87,6 +87,17 @@ imgfetch_libs := -lcurl -ljansson -larchive -lzstd $(isal_libs) -lz -lcrypto -lp
 
 # One line a test, so that lines can be added side by side.
 unit_tests :=
+unit_tests += test_json
+unit_objs_test_json := imgfetch/json.c
+unit_libs_test_json := -ljansson
+unit_tests += test_url
+unit_objs_test_url := imgfetch/netaddr.c imgfetch/url.c
+unit_tests += test_auth
+unit_objs_test_auth := imgfetch/challenge.c imgfetch/credentials.c imgfetch/json.c
+unit_libs_test_auth := -ljansson
+unit_tests += test_manifest
+unit_objs_test_manifest := imgfetch/imgconfig.c imgfetch/json.c imgfetch/manifest.c imgfetch/platform.c
+unit_libs_test_manifest := -ljansson
 unit_tests += test_digest
 unit_tests += test_err
 unit_tests += test_imgdesc

@@ -16,9 +16,10 @@ static int refuse(const char *s, const char *why, struct err *e)
 {
 	char shown[200];
 	struct text t = TEXT_OVER(shown);
+	size_t len = strcspn(s, "?#");
 
-	/* No query in messages: it may be a secret. Nor a password before an '@'. */
-	text_add_quoted(&t, s, strcspn(s, "?#@"));
+	/* No query in messages: it may be a secret. No password before an '@' either. */
+	text_add_quoted(&t, s, memchr(s, '@', len) ? strcspn(s, ":/") : len);
 	return err_set(e, ERR_NETWORK, "URL '%s': %s", shown, why);
 }
 
