@@ -25,6 +25,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/imgmounts.h"
+#include "common/num.h"
 #include "common/optab.h"
 #include "common/ref.h"
 #include "common/store.h"
@@ -50,6 +51,8 @@ enum status {
 
 struct opts {
 	const char *store; /* --store; NULL: the default one */
+	bool has_owner;
+	uid_t owner; /* --owner: of whom root takes a store */
 	bool link;
 	bool help;
 	bool version;
@@ -70,6 +73,18 @@ static int parse_store(void *ctx, const char *value, struct err *e UNUSED)
 	struct opts *o = ctx;
 
 	o->store = value;
+	return 0;
+}
+
+static int parse_owner(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+	int uid;
+
+	if (num_parse_int(value, 0, INT_MAX, "--owner", &uid, e) < 0)
+		return -1;
+	o->has_owner = true;
+	o->owner = (uid_t)uid;
 	return 0;
 }
 
@@ -99,6 +114,7 @@ static int parse_version(void *ctx, const char *value UNUSED, struct err *e UNUS
 
 static const struct optab_row option_rows[] = {
 	{"store", 0, OPTAB_REQUIRED, "DIR", "image store to use", parse_store},
+	{"owner", 0, OPTAB_REQUIRED, "UID", "root: use a store that this user owns", parse_owner},
 	{"link", 0, OPTAB_NONE, NULL, "unpack: hard links into the store, no copies", parse_link},
 	{"help", 'h', OPTAB_NONE, NULL, "show this help", parse_help},
 	{"version", 0, OPTAB_NONE, NULL, "show the version", parse_version},
@@ -156,7 +172,9 @@ static int image_open(const struct opts *o, const char *name, struct image *imag
 			   sizeof(path), e) < 0)
 		return -1;
 	raise_file_limit();
-	if (storepath_open(path, &image->store, e) < 0)
+	/* As root, with every directory above it checked either way. */
+	if (o->has_owner ? store_open(path, o->owner, false, &image->store, e) < 0
+			 : storepath_open(path, &image->store, e) < 0)
 		return -1;
 	if (store_resolve(&image->store, &ref, &manifest, e) < 0)
 		return -1;
@@ -438,6 +456,8 @@ static int run(int argc, char **argv, struct err *e)
 	if (argc - word - first != c->arg_count)
 		return err_set(e, ERR_USAGE, "'%s' takes %s; see " PROGRAM " --help", c->name,
 			       c->args);
+	if (o.has_owner && !store_caller_is_root())
+		return err_set(e, ERR_USAGE, "option '--owner' is for root");
 	if (o.link && c->run != cmd_unpack)
 		return err_set(e, ERR_USAGE, "option '--link' belongs to 'unpack'");
 	return c->run(&o, argv + word + first, e);

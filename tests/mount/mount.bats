@@ -162,6 +162,8 @@ shows() {
 	one_line
 	says "mount needs root"
 	says "unshare -Urm"
+	expect 2 im --owner=0 mount localhost/many:1 "$T/m"
+	says "'--owner' is for root"
 }
 
 @test "mount: an ordinary user can, in a namespace of his own" {
@@ -252,6 +254,18 @@ shows() {
 	says "belongs to user 12345"
 	chown 0 "$T/s"
 	expect 0 im mount localhost/many:1 "$T/m"
+}
+
+@test "mount: root uses the store of the user he names, but nobody else's" {
+	need root
+	many 3
+	chown -R 12345 "$T/s"
+	expect 7 im mount localhost/many:1 "$T/m"
+	expect 7 im --owner=12346 mount localhost/many:1 "$T/m"
+	expect 2 im --owner=somebody mount localhost/many:1 "$T/m"
+	expect 2 im --owner=-1 mount localhost/many:1 "$T/m"
+	expect 0 im mount --owner=12345 localhost/many:1 "$T/m"
+	shows 3
 }
 
 @test "mount: a store that others can write is refused" {
