@@ -150,7 +150,7 @@ int commit_image(const struct store *st, const struct imgdesc *d, const void *ma
 		return -1;
 	int r = make_image(st, &t, d, manifest, mlen, config, clen, !no_sync, e);
 	/* What cannot be removed now is swept later. */
-	(void)tmpdir_remove(&t, &ignored);
+	tmpdir_remove(&t, &ignored);
 	return r;
 }
 
@@ -205,16 +205,34 @@ static int replace_ref(const struct store *st, struct tmpdir *t, const char *rel
 	return r < 0 ? disk_error(st, "rename a reference", e) : 0;
 }
 
+static int write_ref(const struct store *st, struct tmpdir *t, const struct ref *ref,
+		     bool by_digest, const struct digest *manifest, bool sync, struct err *e)
+{
+	struct ref one = *ref;
+	struct store_ref_path path;
+
+	one.has_digest = by_digest;
+	if (store_ref_path(&one, &path, e) < 0)
+		return -1;
+	return replace_ref(st, t, path.s, manifest, sync, e);
+}
+
 int commit_ref(const struct store *st, const struct ref *ref, const struct digest *manifest,
 	       bool no_sync, struct err *e)
 {
 	struct tmpdir t = TMPDIR_NONE;
-	struct store_ref_path path;
 	struct err ignored = {0};
+	bool tag = ref->tag[0] != '\0';
+	/* An image's own digest finds it without a note; only a name must not be left without. */
+	bool digest = ref->has_digest && (!tag || !digest_equal(&ref->digest, manifest));
+	int r = 0;
 
-	if (store_ref_path(ref, &path, e) < 0 || tmpdir_new(st, "ref", &t, e) < 0)
+	if (tmpdir_new(st, "ref", &t, e) < 0)
 		return -1;
-	int r = replace_ref(st, &t, path.s, manifest, !no_sync, e);
-	(void)tmpdir_remove(&t, &ignored); /* as above */
+	if (tag)
+		r = write_ref(st, &t, ref, false, manifest, !no_sync, e);
+	if (r == 0 && digest)
+		r = write_ref(st, &t, ref, true, manifest, !no_sync, e);
+	tmpdir_remove(&t, &ignored); /* as above */
 	return r;
 }

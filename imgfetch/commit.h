@@ -31,9 +31,9 @@ int commit_visible_layers(const struct store *st, struct digest *layers, size_t 
 int commit_image(const struct store *st, const struct imgdesc *d, const void *manifest, size_t mlen,
 		 const void *config, size_t clen, bool no_sync, struct err *e) NODISCARD;
 
-/* Let the reference mean this manifest from now on: an atomic replacement of its file under refs/.
- * With a tag the file :<tag>; if ref has a digest that is not the manifest's own (an index was
- * asked for) the file @<hex> too. */
+/* Let the reference mean this manifest from now on, by an atomic replacement of its file under
+ * refs/: :<tag> if it has a tag; @<hex> too if it has a digest that is not the manifest's own (an
+ * index was asked for), or no tag. */
 int commit_ref(const struct store *st, const struct ref *ref, const struct digest *manifest,
 	       bool no_sync, struct err *e) NODISCARD;
 
