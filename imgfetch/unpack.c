@@ -36,6 +36,8 @@ struct unpack {
 	struct err *read_err; /* what read said, once it failed */
 	bool read_failed;
 	uint64_t bytes; /* logical, of all files so far */
+	uint64_t fed;	/* bytes of the stream */
+	bool between;	/* entries or behind a file's data: only padding can be missing now */
 
 	/* The entry at hand. */
 	struct entry_name name, target;
@@ -66,6 +68,7 @@ struct unpack_limits unpack_limits_default(const struct unpack_limits *l)
 
 static la_ssize_t feed(struct archive *a, void *arg, const void **data)
 {
+	static const char zeros[512];
 	struct unpack *u = arg;
 	ssize_t n = u->read(u->read_arg, data, u->read_err);
 
@@ -74,6 +77,13 @@ static la_ssize_t feed(struct archive *a, void *arg, const void **data)
 		archive_set_error(a, EIO, "stopped");
 		return ARCHIVE_FATAL;
 	}
+	/* umoci 0.4.7 ends its layers right after the last file's last byte, and readers in Go do
+	 * not mind: up to a full block we add what it left out. Never within a file. */
+	if (n == 0 && u->between && u->fed % sizeof(zeros) != 0) {
+		n = (ssize_t)(sizeof(zeros) - u->fed % sizeof(zeros));
+		*data = zeros;
+	}
+	u->fed += (uint64_t)n;
 	return n;
 }
 
@@ -157,7 +167,9 @@ static int copy_data(struct unpack *u, int fd, int64_t size, struct err *e)
 		const void *data;
 		size_t len;
 		la_int64_t offset;
+		u->between = pos == size;
 		int r = archive_read_data_block(u->a, &data, &len, &offset);
+		u->between = false;
 		if (r == ARCHIVE_EOF)
 			break;
 		if (r != ARCHIVE_OK)
@@ -391,7 +403,9 @@ static bool is_raw_name(struct unpack *u)
 static int read_entries(struct unpack *u, struct err *e)
 {
 	for (;;) {
+		u->between = true;
 		int r = archive_read_next_header(u->a, &u->entry);
+		u->between = false;
 		if (r == ARCHIVE_EOF)
 			return 0;
 		if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && is_raw_name(u)))
