@@ -81,21 +81,27 @@ static int is_complete(struct pull *p, const struct digest *image, struct err *e
 	return all;
 }
 
-/* Let the names mean the image, unless they do. */
-static int name_image(const struct pull *p, const struct digest *image, struct err *e)
+/* Let one name mean the image, unless it does. */
+static int name_as(const struct pull *p, const struct ref *ref, const struct digest *image,
+		   struct err *e)
 {
-	struct ref tag = p->ref;
 	struct digest now;
 	struct err why;
 
+	if (store_resolve(p->st, ref, &now, &why) == 0 && digest_equal(&now, image))
+		return 0;
+	return commit_ref(p->st, ref, image, p->opts->no_sync, e);
+}
+
+/* The tag, and a note of what the index behind it meant, so that the next pull need not ask. */
+static int name_image(const struct pull *p, const struct digest *image, struct err *e)
+{
+	struct ref tag = p->ref;
+
 	tag.has_digest = false;
-	if (!tag.tag[0] ||
-	    (store_resolve(p->st, &tag, &now, &why) == 0 && digest_equal(&now, image))) {
-		/* The tag is right; is the note about the index? */
-		if (store_resolve(p->st, &p->ref, &now, &why) == 0 && digest_equal(&now, image))
-			return 0;
-	}
-	return commit_ref(p->st, &p->ref, image, p->opts->no_sync, e);
+	if (tag.tag[0] && name_as(p, &tag, image, e) < 0)
+		return -1;
+	return name_as(p, &p->ref, image, e);
 }
 
 /* 1: the reference means an image that is here (*out; named now), 0: it has to be fetched. */
@@ -268,6 +274,9 @@ static int fetch(struct pull *p, struct digest *out, struct err *e)
 		return -1;
 	if (!present && (manifest_parse(&p->raw, &p->manifest, e) < 0 || fetch_config(p, e) < 0 ||
 			 fetch_layers(p, e) < 0 || commit(p, e) < 0))
+		return -1;
+	/* By its own digest it would be found without a name, but not listed with one. */
+	if (!p->ref.tag[0] && commit_ref(p->st, &p->ref, &p->raw.digest, p->opts->no_sync, e) < 0)
 		return -1;
 	if (name_image(p, &p->raw.digest, e) < 0)
 		return -1;
