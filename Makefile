@@ -76,10 +76,11 @@ isolate_src := isolate/main.c isolate/box.c isolate/boxtree.c isolate/config.c i
 	isolate/lock.c isolate/net.c isolate/opts.c isolate/priv.c isolate/proxy.c isolate/redirect.c \
 	isolate/report.c isolate/sweep.c
 isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_mounts.c isolate/cgroup_v1.c isolate/cgroup_v2.c
+isolate_seccomp_src := isolate/seccomp.c isolate/seccomp_compat.c isolate/seccomp_native.c
 isolate_rootfs_src := isolate/rootfs.c isolate/rootfs_fs.c isolate/rootfs_skeleton.c \
 	isolate/rootfs_sources.c
 isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/verdict.c \
-	$(isolate_cgroup_src) $(isolate_rootfs_src)
+	$(isolate_cgroup_src) $(isolate_rootfs_src) $(isolate_seccomp_src)
 
 isolate_libs  := -lcap -lseccomp
 isal_libs := $(if $(ISAL),-lisal)
@@ -108,6 +109,8 @@ unit_tests += test_ref
 unit_tests += test_text
 unit_tests += test_cgroup
 unit_objs_test_cgroup := $(isolate_cgroup_src)
+unit_tests += test_seccomp
+unit_objs_test_seccomp := $(isolate_seccomp_src)
 unit_tests += test_rootfs
 unit_objs_test_rootfs := $(isolate_rootfs_src) isolate/dirrules.c
 unit_tests += test_store
