@@ -20,9 +20,10 @@ int path_open_beneath(int dirfd, const char *rel, int flags, mode_t mode)
 	bool creates = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
 	int fd = -1;
 
+	/* No O_NOFOLLOW: NO_SYMLINKS says more, and with O_PATH the two together would open a link
+	 * itself instead of failing with ELOOP (openat2(2)). */
 	for (int i = 0; i < BENEATH_TRIES; i++) {
-		fd = sys_openat2(dirfd, rel, (uint64_t)(unsigned)flags | O_NOFOLLOW,
-				 creates ? mode : 0,
+		fd = sys_openat2(dirfd, rel, (uint64_t)(unsigned)flags, creates ? mode : 0,
 				 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 		if (fd >= 0 || errno != EAGAIN)
 			break;
@@ -76,14 +77,13 @@ static int open_trusted_step(int dirfd, const char *name, const char *path, size
 	int fd = path_open_beneath(dirfd, name, O_PATH, 0);
 	struct stat st;
 
+	if (fd < 0 && errno == ELOOP)
+		return distrust(path, len, "is a symbolic link", e);
 	if (fd < 0)
 		return err_sys(e, ERR_CONFIG, "open '%s'", text_quote_bytes(path, len).s);
-	/* O_PATH | O_NOFOLLOW opens a link as itself, RESOLVE_NO_SYMLINKS or not (Linux 6.18). */
-	bool known = fstat(fd, &st) == 0;
-	if (!known || !S_ISDIR(st.st_mode)) {
-		bool link = known && S_ISLNK(st.st_mode);
+	if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode)) {
 		(void)close(fd); /* O_PATH: nothing to lose */
-		return distrust(path, len, link ? "is a symbolic link" : "is not a directory", e);
+		return distrust(path, len, "is not a directory", e);
 	}
 	return fd;
 }

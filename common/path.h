@@ -9,8 +9,9 @@
 #include "common/err.h"
 
 /* Open rel beneath dirfd with RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS. flags as open(2);
- * O_CLOEXEC | O_NOFOLLOW are added. Returns the fd, or -1 (errno; e is not used: callers word it).
- * Must not be replaced by something weaker when openat2 is refused. */
+ * O_CLOEXEC is added. A link is ELOOP anywhere, also at the end, unless the caller says
+ * O_PATH | O_NOFOLLOW, which opens the link itself. Returns the fd, or -1 (errno; e is not used:
+ * callers word it). Must not be replaced by something weaker when openat2 is refused. */
 int path_open_beneath(int dirfd, const char *rel, int flags, mode_t mode);
 
 /* mkdirat + open of one component; an existing directory is fine, whoever made it (fstat it), and
