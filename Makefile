@@ -108,6 +108,7 @@ unit_tests += test_optab
 unit_tests += test_ref
 unit_tests += test_path
 unit_tests += test_remove
+unit_tests += test_fdio
 unit_tests += test_text
 unit_tests += test_cgroup
 unit_objs_test_cgroup := $(isolate_cgroup_src)

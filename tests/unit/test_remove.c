@@ -363,62 +363,78 @@ static void test_overlay(struct tap *t, int base, const char *base_path, bool ca
 		tree_die("umount", path);
 }
 
-/* Somebody swaps a directory and a link to the canary as fast as possible while we remove. */
+#define RACERS	    8
+#define RACE_ROUNDS 100
+#define CANARIES    20
+
+/* Swap directories of the tree and links to the canary as fast as possible, until killed. As long
+ * as the tree is not there, nothing happens. */
+static NORETURN void swap_forever(int base, pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(1);
+	for (int i = 0;; i = (i + 1) % RACERS) {
+		char dir[16], name[16];
+
+		(void)snprintf(dir, sizeof(dir), "race/s%d", i);
+		(void)snprintf(name, sizeof(name), "race-link%d", i);
+		(void)!renameat2(base, dir, base, name, RENAME_EXCHANGE);
+	}
+}
+
+static void prepare_race(int base)
+{
+	struct err e = {0};
+	int top = tree_dir(base, "race-new");
+	char name[32];
+
+	for (int i = 0; i < RACERS; i++) {
+		(void)snprintf(name, sizeof(name), "s%d", i);
+		make_chain(top, name, 2);
+		/* A directory may have come out of the last tree in exchange for the link. */
+		(void)snprintf(name, sizeof(name), "race-link%d", i);
+		if (path_remove_tree(base, name, &e) < 0)
+			tree_die("reset", e.text);
+		tree_link(base, "../race-canary", name);
+	}
+	(void)close(top);
+	if (renameat(base, "race-new", base, "race") < 0)
+		tree_die("rename", "race");
+}
+
 static void test_race(struct tap *t, int base)
 {
 	auto_fd canary = tree_dir(base, "race-canary");
 	unsigned lost = 0, refused = 0;
-	struct err e = {0};
 	pid_t pid, parent = getpid();
+	char name[32];
 
-	for (int i = 0; i < 50; i++) {
-		char name[16];
-
+	for (int i = 0; i < CANARIES; i++) {
 		(void)snprintf(name, sizeof(name), "keep%d", i);
 		tree_file(canary, name);
 	}
-	tree_link(base, "../../race-canary", "race-link");
 	pid = fork();
 	if (pid < 0)
 		abort();
-	if (pid == 0) {
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-			_exit(1);
-		for (;;) {
-			/* Both fail as long as the tree is not there: that is fine. */
-			(void)!renameat2(base, "race/a/swap", base, "race-link", RENAME_EXCHANGE);
-			(void)!renameat2(base, "race/swap", base, "race-link", RENAME_EXCHANGE);
-		}
-	}
-	for (int round = 0; round < 50; round++) {
-		int top = tree_dir(base, "race-new");
+	if (pid == 0)
+		swap_forever(base, parent);
+	for (int round = 0; round < RACE_ROUNDS; round++) {
+		struct err e = {0};
 
-		make_chain(top, "a", 0);
-		make_chain(top, "a/swap", 3);
-		make_chain(top, "swap", 3);
-		(void)close(top);
-		if (renameat(base, "race-new", base, "race") < 0)
-			tree_die("rename", "race");
+		prepare_race(base);
 		for (int tries = 0; tree_has(base, "race") && tries < 20; tries++) {
 			if (path_remove_tree(base, "race", &e) < 0)
 				refused++;
 		}
-		/* With the tree gone the other process does nothing, until it is there again. The
-		 * link may be gone by now, and a directory have come out of the tree for it. */
-		if (path_remove_tree(base, "race-link", &e) < 0)
-			tree_die("reset", e.text);
-		tree_link(base, "../../race-canary", "race-link");
 	}
 	if (kill(pid, SIGKILL) < 0 || waitpid(pid, NULL, 0) != pid)
 		abort();
-	for (int i = 0; i < 50; i++) {
-		char name[16];
-
+	for (int i = 0; i < CANARIES; i++) {
 		(void)snprintf(name, sizeof(name), "keep%d", i);
 		if (!tree_has(canary, name))
 			lost++;
 	}
-	tap_u64(t, lost, 0, "race: the canary kept all its files in 50 rounds");
+	tap_u64(t, lost, 0, "race: the canary kept all its files in %d rounds", RACE_ROUNDS);
 	tap_note("%u of the removals gave up", refused);
 }
 
