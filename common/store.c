@@ -22,22 +22,7 @@
 
 /* --- ownership ------------------------------------------------------------------------------- */
 
-/* Only root and the owner may change what fd (a directory or file of the store) holds. */
-static int check_owner(const struct store *s, int fd, const char *what, struct err *e)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, ERR_SYSTEM, "look at %s in the store '%s'", what,
-			       text_quote(s->path).s);
-	if (st.st_uid != 0 && st.st_uid != s->owner)
-		return err_set(e, ERR_CONFIG, "%s in the store '%s' belongs to user %u, not to %u",
-			       what, text_quote(s->path).s, (unsigned)st.st_uid,
-			       (unsigned)s->owner);
-	return 0;
-}
-
-/* The same for the store's own directory, which nobody else may write to either. */
+/* The store's own directory: only root and the owner may change what is in it. */
 static int check_root(const struct store *s, struct err *e)
 {
 	struct stat st;
@@ -566,31 +551,40 @@ int store_read_image(const struct store *s, const struct digest *manifest, struc
 	return 0;
 }
 
-int store_open_layer(const struct store *s, const struct digest *diffid, struct err *e)
+int store_open_layer_dir(const struct store *s, struct err *e)
 {
-	char rel[sizeof("layers/sha256/") + DIGEST_HEX_LEN];
+	int fd = path_open_beneath(s->fd, "layers/sha256", O_PATH | O_DIRECTORY, 0);
 
-	if (text_format(rel, sizeof(rel), "layers/sha256/%s", diffid->hex) < 0)
-		return err_sys(e, ERR_BUG, "name a layer");
-	auto_fd fd = path_open_beneath(s->fd, rel, O_PATH | O_DIRECTORY, 0);
-	if (fd < 0) {
-		if (errno == ENOENT)
-			return err_set(
-				e, ERR_NOTFOUND,
-				"layer sha256:%s is missing in the store '%s': pull the image again",
-				diffid->hex, text_quote(s->path).s);
-		if (errno == ELOOP || errno == EXDEV || errno == ENOTDIR)
-			return err_set(e, ERR_CONFIG,
-				       "layer sha256:%s in the store '%s' is no directory",
-				       diffid->hex, text_quote(s->path).s);
-		return err_sys(e, errno == EACCES ? ERR_DENIED : ERR_SYSTEM,
-			       "open layer sha256:%s in the store '%s'", diffid->hex,
-			       text_quote(s->path).s);
+	if (fd < 0)
+		return err_sys(e, errno == EACCES ? ERR_DENIED : ERR_CONFIG,
+			       "open the layers of the store '%s'", text_quote(s->path).s);
+	return fd;
+}
+
+int store_open_layer(const struct store *s, int dir_fd, const struct digest *diffid, struct err *e)
+{
+	struct stat st;
+	/* One component of hex digits: nothing to resolve, nowhere to go but here. */
+	auto_fd fd = openat(dir_fd, diffid->hex, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (fstat(fd, &st) < 0)
+			return err_sys(e, ERR_SYSTEM, "look at layer sha256:%s", diffid->hex);
+		if (st.st_uid == 0 || st.st_uid == s->owner)
+			return take_fd(&fd);
+		return err_set(e, ERR_CONFIG,
+			       "layer sha256:%s in the store '%s' belongs to user %u, not to %u",
+			       diffid->hex, text_quote(s->path).s, (unsigned)st.st_uid,
+			       (unsigned)s->owner);
 	}
-	char what[sizeof("layer sha256:") + DIGEST_HEX_LEN];
-	if (text_format(what, sizeof(what), "layer sha256:%s", diffid->hex) < 0)
-		return err_sys(e, ERR_BUG, "name a layer");
-	if (check_owner(s, fd, what, e) < 0)
-		return -1;
-	return take_fd(&fd);
+	if (errno == ENOENT)
+		return err_set(e, ERR_NOTFOUND,
+			       "layer sha256:%s is missing in the store '%s': pull the image again",
+			       diffid->hex, text_quote(s->path).s);
+	if (errno == ELOOP || errno == ENOTDIR)
+		return err_set(e, ERR_CONFIG, "layer sha256:%s in the store '%s' is no directory",
+			       diffid->hex, text_quote(s->path).s);
+	return err_sys(e, errno == EACCES ? ERR_DENIED : ERR_SYSTEM,
+		       "open layer sha256:%s in the store '%s'", diffid->hex,
+		       text_quote(s->path).s);
 }

@@ -85,8 +85,13 @@ int store_read_image(const struct store *s, const struct digest *manifest, struc
  * common/imgmounts.h. */
 int store_lock_image(const struct store *s, const struct digest *manifest, struct err *e);
 
-/* Open layers/sha256/<diffid> as O_PATH | O_DIRECTORY, owner checked (root or s->owner). fd/-1. */
-int store_open_layer(const struct store *s, const struct digest *diffid, struct err *e);
+/* Open the directory layers/sha256 (O_PATH). fd or -1. */
+int store_open_layer_dir(const struct store *s, struct err *e);
+
+/* Open one layer as O_PATH | O_DIRECTORY, owner checked (root or s->owner). dir_fd is of
+ * store_open_layer_dir: many layers, one walk. fd or -1: ERR_NOTFOUND, ERR_CONFIG (a link or file
+ * in its place, a foreign owner), ERR_DENIED, ERR_SYSTEM. */
+int store_open_layer(const struct store *s, int dir_fd, const struct digest *diffid, struct err *e);
 
 /* Shared or exclusive lock on <store>/lock; fd (close-on-exec; closing unlocks) or -1. Waits unless
  * nonblock, then ERR_BUSY. Exclusive needs write access to the store. */

@@ -11,7 +11,8 @@
 static bool hidden_by_itself(const struct imgdesc *d, size_t i)
 {
 	for (size_t above = i + 1; above < d->layer_count; above++) {
-		if (digest_equal(&d->layers[i], &d->layers[above]))
+		if (d->layers[i].hex[0] == d->layers[above].hex[0] &&
+		    digest_equal(&d->layers[i], &d->layers[above]))
 			return true;
 	}
 	return false;
@@ -21,15 +22,22 @@ int layers_open(const struct store *s, const struct imgdesc *d, struct layers *o
 {
 	struct layers l = {0};
 
+	auto_fd dir = -1;
+
 	if (d->layer_count == 0)
 		return err_set(e, ERR_VERIFY, "image sha256:%s has no layers", d->digest.hex);
 	l.fds = calloc(d->layer_count, sizeof(*l.fds));
 	if (!l.fds)
 		return err_sys(e, ERR_SYSTEM, "open %zu layers", d->layer_count);
+	dir = store_open_layer_dir(s, e);
+	if (dir < 0) {
+		layers_close(&l);
+		return -1;
+	}
 	for (size_t i = d->layer_count; i-- > 0;) {
 		if (hidden_by_itself(d, i))
 			continue;
-		int fd = store_open_layer(s, &d->layers[i], e);
+		int fd = store_open_layer(s, dir, &d->layers[i], e);
 		if (fd < 0) {
 			layers_close(&l);
 			return err_wrap(e, "image sha256:%.12s", d->digest.hex);

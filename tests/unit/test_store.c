@@ -298,17 +298,19 @@ static void check_layer(struct fixture *f)
 	struct digest b = digest_of(HEX_B), c = digest_of(HEX_C);
 	struct err e = {0};
 
+	auto_fd dir = store_open_layer_dir(&f->s, &e);
+	must(dir >= 0, e.text);
 	put_dir(f, LAYER_B);
-	auto_fd fd = store_open_layer(&f->s, &b, &e);
+	auto_fd fd = store_open_layer(&f->s, dir, &b, &e);
 	tap_ok(f->t, fd >= 0, "layer");
-	tap_int(f->t, store_open_layer(&f->s, &c, &e), -1, "layer: missing");
+	tap_int(f->t, store_open_layer(&f->s, dir, &c, &e), -1, "layer: missing");
 	tap_int(f->t, (int)e.kind, ERR_NOTFOUND, "layer: missing: kind");
 	put_link(f, "/root", "layers/sha256/" HEX_C);
-	tap_int(f->t, store_open_layer(&f->s, &c, &e), -1, "layer: link");
+	tap_int(f->t, store_open_layer(&f->s, dir, &c, &e), -1, "layer: link");
 	tap_int(f->t, (int)e.kind, ERR_CONFIG, "layer: link: kind");
 	drop(f, "layers/sha256/" HEX_C);
 	put(f, "layers/sha256/" HEX_C, "");
-	tap_int(f->t, store_open_layer(&f->s, &c, &e), -1, "layer: file");
+	tap_int(f->t, store_open_layer(&f->s, dir, &c, &e), -1, "layer: file");
 	tap_int(f->t, (int)e.kind, ERR_CONFIG, "layer: file: kind");
 }
 
@@ -330,8 +332,10 @@ static void check_foreign(struct fixture *f)
 		tap_skip(f->t, "foreign owners need root");
 		return;
 	}
+	auto_fd dir = store_open_layer_dir(&f->s, &e);
+	must(dir >= 0, e.text);
 	give(f, LAYER_B, FOREIGN);
-	tap_int(f->t, store_open_layer(&f->s, &b, &e), -1, "foreign layer");
+	tap_int(f->t, store_open_layer(&f->s, dir, &b, &e), -1, "foreign layer");
 	tap_has(f->t, e.text, "belongs to user 12345", "foreign layer: text");
 	give(f, LAYER_B, 0);
 	give(f, IMAGE_A "/descriptor", FOREIGN);
