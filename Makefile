@@ -117,6 +117,7 @@ unit_objs_test_seccomp := $(isolate_seccomp_src)
 unit_tests += test_rootfs
 unit_objs_test_rootfs := $(isolate_rootfs_src) isolate/dirrules.c
 unit_tests += test_store
+unit_tests += test_storepath
 unit_tests += test_imgmounts
 unit_tests += test_overlay
 unit_tests += test_whiteout

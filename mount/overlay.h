@@ -28,15 +28,15 @@ struct overlay_opts {
 #define OVERLAY_OPTS_DEFAULT ((struct overlay_opts){.scratch_fd = -1, .ways = OVERLAY_ANY_WAY})
 
 /* One detached, read-only, nosuid, nodev, private mount that shows the directories stacked,
- * lower_fds[0] topmost; count 1 to LAYERS_MAX + 1. The directories must have been opened in the
- * mount namespace in which this is called, and be on attached mounts of it (otherwise EINVAL, Linux
- * 6.18); the result may be attached in any other. No directory may occur twice (ELOOP).
- * Options: userxattr (5.11; so that trusted.overlay.* in a layer means nothing and redirects and
- * metacopy are off), and nothing is ever written. One directory alone becomes a bind mount.
- * Needs CAP_SYS_ADMIN over the mount namespace, and /proc below Linux 6.13. May change directory
- * and back (OVERLAY_BY_PAGE). Returns the mount fd, or -1 (ERR_SYSTEM).
- * Runs as: root (isolate) or the caller. Trusts: nothing inside the directories.
- * Must not: look up names in them. */
+ * lower_fds[0] topmost; count 1 to LAYERS_MAX + 1. The directories must lie on attached mounts of
+ * the current mount namespace (otherwise EINVAL, Linux 6.18): what was opened before clone or
+ * unshare gave a new namespace does not. The result may be attached in any. No directory may occur
+ * twice (ELOOP). Options: userxattr (5.11; so that trusted.overlay.* in a layer means nothing and
+ * redirects and metacopy are off), and nothing is ever written. One directory alone becomes a bind
+ * mount. Needs CAP_SYS_ADMIN over the mount namespace, and /proc below Linux 6.13. May change
+ * directory and back (OVERLAY_BY_PAGE). Returns the mount fd, or -1 (ERR_SYSTEM). Runs as: root
+ * (isolate) or the caller. Trusts: nothing inside the directories. Must not: look up names in them.
+ */
 int overlay_mount(const int *lower_fds, size_t count, struct err *e);
 int overlay_mount_opts(const int *lower_fds, size_t count, const struct overlay_opts *o,
 		       struct err *e);
