@@ -55,7 +55,7 @@ all_ldflags  := $(hard_ldflags) $(LDFLAGS)
 # --- sources -----------------------------------------------------------------------------------
 common_src := common/digest.c common/err.c common/fdio.c common/imgdesc.c common/imgmounts.c \
 	common/lineconf.c common/num.c common/optab.c common/path.c common/ref.c common/remove.c \
-	common/store.c common/storepath.c common/sys.c common/text.c
+	common/store.c common/store_create.c common/storepath.c common/sys.c common/text.c
 mount_src := mount/copy.c mount/layers.c mount/mnt.c mount/overlay.c mount/unpack.c
 imgmount_src := mount/main.c
 # net: names, protocols, orchestration; data: bytes, layers, the store

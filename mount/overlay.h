@@ -34,9 +34,13 @@ struct overlay_opts {
  * twice (ELOOP). Options: userxattr (5.11; so that trusted.overlay.* in a layer means nothing and
  * redirects and metacopy are off), and nothing is ever written. One directory alone becomes a bind
  * mount. Needs CAP_SYS_ADMIN over the mount namespace, and /proc below Linux 6.13. May change
- * directory and back (OVERLAY_BY_PAGE). Returns the mount fd, or -1 (ERR_SYSTEM). Runs as: root
- * (isolate) or the caller. Trusts: nothing inside the directories. Must not: look up names in them.
- */
+ * directory and back (OVERLAY_BY_PAGE). Returns the mount fd, or -1 (ERR_SYSTEM).
+ *
+ * Runs as: root (isolate) or the caller (imgmount).
+ *
+ * Trusts: nothing inside the directories.
+ *
+ * Must not: look up names in them. */
 int overlay_mount(const int *lower_fds, size_t count, struct err *e);
 int overlay_mount_opts(const int *lower_fds, size_t count, const struct overlay_opts *o,
 		       struct err *e);
