@@ -136,6 +136,9 @@ unit_libs_test_inflate := $(isal_libs) -lz -lzstd
 unit_tests += test_unpack
 unit_objs_test_unpack := imgfetch/layerdir.c imgfetch/unpack.c imgfetch/whiteout.c tests/unit/tarmake.c
 unit_libs_test_unpack := -larchive
+unit_tests += test_worker
+unit_objs_test_worker := $(imgfetch_data_src) tests/unit/tarmake.c
+unit_libs_test_worker := -larchive -lzstd $(isal_libs) -lz -lcrypto -lpthread
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
 man_pages := man/isolate.1 man/imgfetch.1 man/imgmount.8 man/isolate.cf.5 man/isolate-image.5

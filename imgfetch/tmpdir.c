@@ -118,12 +118,9 @@ static int sweep_one(int tmp_fd, const char *name, struct err *e)
 		return path_remove_tree(tmp_fd, name, e);
 	if (r == 0 || errno == ENOENT)
 		return 0;
-	/* Not a directory: nothing that a pull makes here, but nobody can be using it. */
-	if (errno == ENOTDIR || errno == ELOOP) {
-		if (unlinkat(tmp_fd, name, 0) < 0 && errno != ENOENT)
-			return err_sys(e, ERR_DISK, "remove 'tmp/%s'", text_quote(name).s);
-		return 0;
-	}
+	/* Not a directory, or one without permissions: nothing that a pull makes and holds. */
+	if (errno == ENOTDIR || errno == ELOOP || errno == EACCES)
+		return path_remove_tree(tmp_fd, name, e);
 	return err_sys(e, ERR_DISK, "look at 'tmp/%s'", text_quote(name).s);
 }
 
