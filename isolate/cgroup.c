@@ -5,12 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/magic.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -382,7 +381,7 @@ int cgroup_create(const struct cgroup_place *p, unsigned box_id, const struct li
 	if (!g)
 		return err_sys(e, ERR_SYSTEM, "allocate control group");
 	g->place = p;
-	g->procs = g->kill = g->cpu = g->peak = g->oom = -1;
+	g->procs = g->kill = g->cpu = g->peak = g->oom = g->oom_event = -1;
 	for (size_t i = 0; i < CTL_COUNT; i++)
 		g->dirs[i] = g->joins[i] = -1;
 	rc = format_name(box_id, g->name, sizeof(g->name), e);
@@ -442,6 +441,19 @@ int cgroup_kill(const struct cgroup *g, struct err *e)
 	return 0;
 }
 
+int cgroup_oom_fd(const struct cgroup *g)
+{
+	return g->oom_event;
+}
+
+/* The event comes before the kernel's kill, so that ours may have been the only one. */
+static bool ran_out(const struct cgroup *g)
+{
+	struct pollfd p = {.fd = g->oom_event, .events = POLLIN};
+
+	return g->oom_event >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLIN);
+}
+
 int cgroup_read_usage(const struct cgroup *g, struct usage *u, struct err *e)
 {
 	struct usage got = *u;
@@ -461,7 +473,7 @@ int cgroup_read_usage(const struct cgroup *g, struct usage *u, struct err *e)
 		return -1;
 	if (!cgroup_parse_keyed(buf, "oom_kill", &kills))
 		return err_set(e, ERR_SYSTEM, "the group has no oom_kill counter");
-	got.cg_oom_killed = kills > 0;
+	got.cg_oom_killed = kills > 0 || ran_out(g);
 	*u = got;
 	return 0;
 }
@@ -487,6 +499,7 @@ int cgroup_destroy(struct cgroup *g, struct err *e)
 	cleanup_fd(&g->cpu);
 	cleanup_fd(&g->peak);
 	cleanup_fd(&g->oom);
+	cleanup_fd(&g->oom_event);
 	free(g);
 	return rc;
 }

@@ -43,6 +43,11 @@ int cgroup_cpu_ns(const struct cgroup *g, uint64_t *out, struct err *e) NODISCAR
  * only catches stragglers). */
 int cgroup_kill(const struct cgroup *g, struct err *e) NODISCARD;
 
+/* Readable once the group has run out of memory, where the kernel kills only one process then (v1):
+ * the keeper calls cgroup_kill, since half of a box gives wrong answers. Not to be read from. -1
+ * where the kernel kills all (v2), or nothing is limited. */
+int cgroup_oom_fd(const struct cgroup *g);
+
 /* After every process is gone: cpu_ns, have_cg_mem, cg_mem_bytes, cg_oom_killed of *u. */
 int cgroup_read_usage(const struct cgroup *g, struct usage *u, struct err *e) NODISCARD;
 

@@ -57,6 +57,7 @@ struct cgroup {
 	int cpu;	      /* cpuacct.usage, cpu.stat */
 	int peak;	      /* memory.max_usage_in_bytes, memory.peak (-1 before Linux 5.19) */
 	int oom;	      /* memory.oom_control, memory.events */
+	int oom_event;	      /* v1 with a limit: eventfd that counts how often it ran out */
 	unsigned cpus;
 };
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -103,6 +104,19 @@ static int limit_memory(const struct cgroup *g, int dir, uint64_t bytes, struct 
 	return set_number(g, dir, "memory.swappiness", 0, e);
 }
 
+/* cgroup.event_control: "<eventfd> <fd of the file to watch>". */
+static int watch_oom(struct cgroup *g, int memory_dir, struct err *e)
+{
+	char text[32];
+
+	g->oom_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (g->oom_event < 0)
+		return err_sys(e, ERR_SYSTEM, "eventfd");
+	if (text_format(text, sizeof(text), "%d %d", g->oom_event, g->oom))
+		return err_sys(e, ERR_BUG, "event of control group");
+	return cgroup_write_file(memory_dir, g->name, "cgroup.event_control", text, e);
+}
+
 int cgroup_v1_setup(struct cgroup *g, const struct limits *l, struct err *e)
 {
 	int memory = g->dirs[g->place->ctl_dir[CTL_MEMORY]];
@@ -131,7 +145,9 @@ int cgroup_v1_setup(struct cgroup *g, const struct limits *l, struct err *e)
 	if (g->peak < 0)
 		return -1;
 	g->oom = cgroup_open_file(memory, g->name, "memory.oom_control", O_RDONLY, e);
-	return g->oom < 0 ? -1 : 0;
+	if (g->oom < 0)
+		return -1;
+	return l->cg_mem_bytes ? watch_oom(g, memory, e) : 0;
 }
 
 /* ---- killing ------------------------------------------------------------------------------ */

@@ -45,6 +45,7 @@ struct keeper {
 	int proc_fd;	/* procfs of the box; -1 before it started */
 	int program_fd; /* pidfd of the program */
 	bool started, ended, failed, dying;
+	bool out_of_memory;	   /* seen, and everybody in the group killed for it */
 	uint64_t start_ns, end_ns; /* monotonic */
 	uint64_t give_up_ns;	   /* with dying: when to stop waiting */
 	struct run_report start_report, end_report;
@@ -250,13 +251,15 @@ static int read_timer(struct keeper *k, struct err *e)
 /* Wait for the next event. 1: the proxy, and so everything in the box, has ended; 0; -1. */
 static int wait_event(struct keeper *k, struct err *e)
 {
+	bool leaving = k->dying || k->ended;
+	bool watch_oom = k->spec->cgroup && !leaving && !k->out_of_memory;
 	struct pollfd p[] = {
 		{.fd = k->sock, .events = POLLIN},
 		{.fd = k->proxy_fd, .events = POLLIN},
 		{.fd = k->signal_fd, .events = POLLIN},
 		{.fd = k->timer_fd, .events = POLLIN},
+		{.fd = watch_oom ? cgroup_oom_fd(k->spec->cgroup) : -1, .events = POLLIN},
 	};
-	bool leaving = k->dying || k->ended;
 	int timeout_ms = -1;
 
 	if (leaving) {
@@ -280,6 +283,11 @@ static int wait_event(struct keeper *k, struct err *e)
 		return -1;
 	if ((p[3].revents & POLLIN) && read_timer(k, e) < 0)
 		return -1;
+	if (p[4].revents & POLLIN) {
+		/* The whole box, as on v2; the program's end is then told as that of any other. */
+		k->out_of_memory = true;
+		return cgroup_kill(k->spec->cgroup, e);
+	}
 	return 0;
 }
 
