@@ -6,12 +6,17 @@
 #include <stdatomic.h>
 
 #include "common/defs.h"
+#include "common/digest.h"
 #include "common/err.h"
 #include "imgfetch/layerinfo.h"
 #include "imgfetch/progress.h"
 #include "imgfetch/source.h"
 #include "imgfetch/unpack.h"
-#include "imgfetch/worker.h"
+
+struct layer_spec {
+	struct blob_desc blob; /* from the manifest */
+	struct digest diffid;  /* from the config: digest of the uncompressed tar */
+};
 
 /* Fetch spec's blob from src and unpack it into the empty directory dir_fd. Three threads work at
  * it, each on what the one before hands on in a bounded buffer: download and digest of the blob;

@@ -8,19 +8,15 @@
 #include "common/digest.h"
 #include "common/err.h"
 #include "common/store.h"
+#include "imgfetch/layer.h"
 #include "imgfetch/progress.h"
 #include "imgfetch/source.h"
 #include "imgfetch/unpack.h"
 
-struct layer_spec {
-	struct blob_desc blob; /* from the manifest */
-	struct digest diffid;  /* from the config: digest of the uncompressed tar */
-};
-
 struct worker_opts {
 	unsigned downloads; /* layers in flight, each with its own download, inflater and unpacker;
 			      0: 4 */
-	bool no_sync;	   /* leave it to the kernel when data reaches the disk */
+	bool no_sync;	    /* leave it to the kernel when data reaches the disk */
 	struct progress *progress; /* may be NULL */
 	struct unpack_limits limits;
 };

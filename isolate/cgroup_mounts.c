@@ -28,15 +28,15 @@ void cgroup_mounts_guess(struct cgroup_mounts *m)
 {
 	*m = (struct cgroup_mounts){0};
 	if (is_fs("/sys/fs/cgroup", CGROUP2_SUPER_MAGIC)) {
-		strcpy(m->v2, "/sys/fs/cgroup");
+		memcpy(m->v2, "/sys/fs/cgroup", sizeof("/sys/fs/cgroup"));
 		return;
 	}
 	for (size_t i = 0; i < CTL_COUNT; i++) {
-		char path[64];
+		char *path = m->v1[i];
 
-		if (!text_format(path, sizeof(path), "/sys/fs/cgroup/%s", ctl_names[i]) &&
-		    is_fs(path, CGROUP_SUPER_MAGIC))
-			strcpy(m->v1[i], path);
+		if (text_format(path, sizeof(m->v1[i]), "/sys/fs/cgroup/%s", ctl_names[i]) ||
+		    !is_fs(path, CGROUP_SUPER_MAGIC))
+			*path = '\0';
 	}
 }
 

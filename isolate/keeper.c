@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -16,6 +15,8 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/capability.h>
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
