@@ -207,6 +207,7 @@ static void forget_answer(struct transfer *t)
 	t->resp->www_authenticate[0] = '\0';
 	t->resp->retry_after_s = -1;
 	t->resp->has_range = false;
+	t->resp->has_length = false;
 	t->resp->error_len = 0;
 }
 
@@ -262,6 +263,8 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 		keep_number(v, n, 86400, &s, &has);
 		if (has)
 			r->retry_after_s = (long)s;
+	} else if (name_is(line, len, "content-length", &v, &n)) {
+		keep_number(v, n, UINT64_MAX, &r->length_bytes, &r->has_length);
 	} else if (name_is(line, len, "content-range", &v, &n)) {
 		if (n > 6 && strncasecmp(v, "bytes ", 6) == 0) {
 			const char *dash = memchr(v, '-', n);
@@ -500,7 +503,6 @@ static int explain(struct transfer *t, CURLcode code, const struct url *url)
 static int run(struct transfer *t, CURL *c, const struct url *url)
 {
 	CURLcode code = curl_easy_perform(c);
-	curl_off_t length = -1;
 	const char *ip = NULL;
 
 	if (t->resp->net == NET_UNKNOWN &&
@@ -508,8 +510,7 @@ static int run(struct transfer *t, CURL *c, const struct url *url)
 		t->resp->net = netaddr_class_text(ip);
 	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && t->dropping))
 		return explain(t, code, url);
-	if (curl_easy_getinfo(c, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) == CURLE_OK)
-		t->resp->complete = length >= 0 && code == CURLE_OK;
+	t->resp->complete = code == CURLE_OK && t->resp->has_length;
 	t->resp->error_body[t->resp->error_len] = '\0';
 	return 0;
 }

@@ -62,7 +62,9 @@ struct http_response {
 	bool has_range;		     /* Content-Range: bytes range_start- */
 	uint64_t range_start;
 	uint64_t body_bytes; /* given to the sink */
-	bool complete;	     /* the answer had a Content-Length, and all of it came */
+	bool has_length;     /* Content-Length, of this answer's own bytes */
+	uint64_t length_bytes;
+	bool complete;				  /* all of that came */
 	char error_body[HTTP_ERROR_BODY_MAX + 1]; /* start of an answer that is not 2xx */
 	size_t error_len;
 	bool retry; /* on failure: the same request may succeed (reset, cut off, ...) */

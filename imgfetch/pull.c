@@ -81,27 +81,26 @@ static int is_complete(struct pull *p, const struct digest *image, struct err *e
 	return all;
 }
 
-/* Let one name mean the image, unless it does. */
-static int name_as(const struct pull *p, const struct ref *ref, const struct digest *image,
-		   struct err *e)
+static bool means(const struct pull *p, const struct ref *ref, const struct digest *image)
 {
 	struct digest now;
 	struct err why;
 
-	if (store_resolve(p->st, ref, &now, &why) == 0 && digest_equal(&now, image))
-		return 0;
-	return commit_ref(p->st, ref, image, p->opts->no_sync, e);
+	return store_resolve(p->st, ref, &now, &why) == 0 && digest_equal(&now, image);
 }
 
-/* The tag, and a note of what the index behind it meant, so that the next pull need not ask. */
-static int name_image(const struct pull *p, const struct digest *image, struct err *e)
+/* Let the tag mean the image, and note what the index behind it meant, so that the next pull need
+ * not ask. What is so already is not written again. */
+static int name_image(const struct pull *p, const struct digest *image, bool fresh, struct err *e)
 {
 	struct ref tag = p->ref;
 
 	tag.has_digest = false;
-	if (tag.tag[0] && name_as(p, &tag, image, e) < 0)
-		return -1;
-	return name_as(p, &p->ref, image, e);
+	/* Without a tag a fresh image would be found by its digest, but listed without a name. */
+	if (tag.tag[0] ? means(p, &tag, image) && means(p, &p->ref, image)
+		       : !fresh && means(p, &p->ref, image))
+		return 0;
+	return commit_ref(p->st, &p->ref, image, p->opts->no_sync, e);
 }
 
 /* 1: the reference means an image that is here (*out; named now), 0: it has to be fetched. */
@@ -125,7 +124,7 @@ static int try_present(struct pull *p, struct digest *out, struct err *e)
 		r = is_for_platform(p, &image, e);
 	if (r <= 0)
 		return r;
-	if (name_image(p, &image, e) < 0)
+	if (name_image(p, &image, false, e) < 0)
 		return -1;
 	*out = image;
 	return 1;
@@ -275,10 +274,7 @@ static int fetch(struct pull *p, struct digest *out, struct err *e)
 	if (!present && (manifest_parse(&p->raw, &p->manifest, e) < 0 || fetch_config(p, e) < 0 ||
 			 fetch_layers(p, e) < 0 || commit(p, e) < 0))
 		return -1;
-	/* By its own digest it would be found without a name, but not listed with one. */
-	if (!p->ref.tag[0] && commit_ref(p->st, &p->ref, &p->raw.digest, p->opts->no_sync, e) < 0)
-		return -1;
-	if (name_image(p, &p->raw.digest, e) < 0)
+	if (name_image(p, &p->raw.digest, true, e) < 0)
 		return -1;
 	*out = p->raw.digest;
 	return 0;

@@ -81,6 +81,18 @@ struct blob_flow {
 	bool sink_failed;
 };
 
+/* What the server means to send must end where the blob does: said before the first byte is used.
+ */
+static int check_length(const struct blob_flow *f, const struct http_response *resp, uint64_t from,
+			struct err *e)
+{
+	if (!resp->has_length || resp->length_bytes == f->blob->size_bytes - from)
+		return 0;
+	return err_set(e, ERR_VERIFY, "%s: it sends %llu bytes, but %llu are declared",
+		       url_show(&resp->url).s, (unsigned long long)resp->length_bytes,
+		       (unsigned long long)(f->blob->size_bytes - from));
+}
+
 static int flow_begin(void *arg, const struct http_response *resp, struct err *e)
 {
 	struct blob_flow *f = arg;
@@ -88,11 +100,11 @@ static int flow_begin(void *arg, const struct http_response *resp, struct err *e
 	f->skip_bytes = 0;
 	if (resp->status == 200) {
 		f->skip_bytes = f->got_bytes;
-		return 0;
+		return check_length(f, resp, 0, e);
 	}
 	if (resp->status == 206 && f->got_bytes > 0 && !f->no_ranges && resp->has_range &&
 	    resp->range_start == f->got_bytes)
-		return 0;
+		return check_length(f, resp, f->got_bytes, e);
 	f->bad_range = true;
 	return err_set(e, ERR_NETWORK, "%s: HTTP %ld with another part than was asked for",
 		       url_show(&resp->url).s, resp->status);
@@ -229,6 +241,7 @@ static int check_cut(struct attempt *a, struct err *e)
 /* One transfer. The URL is built each time, since the scheme may have changed. */
 static int transfer(struct attempt *a, const char *authorization, struct err *e)
 {
+	struct err why;
 	int r;
 
 	if (build_url(a->r, a->kind, a->name, &a->req.url, e) < 0)
@@ -236,9 +249,16 @@ static int transfer(struct attempt *a, const char *authorization, struct err *e)
 	if (a->flow)
 		a->req.range_from = a->flow->no_ranges ? 0 : a->flow->got_bytes;
 	a->req.authorization = authorization;
-	r = http_perform(a->r->http, &a->req, &a->resp, e);
+	r = http_perform(a->r->http, &a->req, &a->resp, &why);
 	a->req.authorization = NULL;
-	return r < 0 ? r : check_cut(a, e);
+	if (r == 0)
+		return check_cut(a, e);
+	/* All that was declared is here: how the connection ended is of no interest. */
+	if (a->flow && a->resp.retry && a->flow->got_bytes == a->flow->blob->size_bytes &&
+	    !a->flow->sink_failed && a->resp.status < 300)
+		return 0;
+	*e = why;
+	return -1;
 }
 
 static enum verdict try_once(struct attempt *a, struct err *e)

@@ -1,0 +1,367 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A registry that misbehaves, for tests of imgfetch. What it does wrong is the repository's name.
+
+badreg.py DIR: listens on two ports of 127.0.0.1 (one registry, one "elsewhere" that only logs and
+serves blobs), writes "PORT PORT2" to DIR/ports when ready, and each request as one line
+"PORT METHOD PATH authorization" to DIR/log. Ends when its standard input does.
+"""
+import base64
+import gzip
+import hashlib
+import http.server
+import io
+import json
+import os
+import socket
+import struct
+import sys
+import tarfile
+import threading
+
+OCI = "application/vnd.oci.image."
+MANIFEST, INDEX = OCI + "manifest.v1+json", OCI + "index.v1+json"
+CONFIG, LAYER = OCI + "config.v1+json", OCI + "layer.v1.tar+gzip"
+LOGIN = "Basic " + base64.b64encode(b"teacher:s3cret").decode()
+
+blobs = {}  # digest -> bytes
+counts = {}  # (repository, what) -> how often asked
+lock = threading.Lock()
+
+
+def digest(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def put(data):
+    blobs[digest(data)] = data
+    return digest(data)
+
+
+def desc(data, media_type, **more):
+    return {"mediaType": media_type, "digest": put(data), "size": len(data), **more}
+
+
+def tar(files):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as t:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            t.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+# Incompressible, so that the blob is large enough to be cut in the middle.
+NOISE = b"".join(hashlib.sha256(struct.pack("<I", i)).digest() for i in range(8192))
+TAR = tar({"etc/motd": b"good\n", "noise": NOISE})
+BLOB = gzip.compress(TAR, mtime=0)
+
+
+def config(arch="amd64", diff_ids=None, **more):
+    return json.dumps({
+        "os": "linux", "architecture": arch,
+        "rootfs": {"type": "layers", "diff_ids": diff_ids or [digest(TAR)]},
+        "config": {"Env": ["GREETING=hello"], "Cmd": ["/bin/sh"]}, **more}).encode()
+
+
+def manifest(conf=None, layers=None, **more):
+    doc = {"schemaVersion": 2, "mediaType": MANIFEST,
+           "config": desc(conf or config(), CONFIG),
+           "layers": [desc(BLOB, LAYER)] if layers is None else layers, **more}
+    return json.dumps(doc).encode()
+
+
+def index(*entries, **more):
+    return json.dumps({"schemaVersion": 2, "mediaType": INDEX,
+                       "manifests": list(entries), **more}).encode()
+
+
+def platform(os_, arch, **more):
+    return {"platform": {"os": os_, "architecture": arch, **more}}
+
+
+def own_arch():
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+
+
+OWN = own_arch()
+GOOD = manifest(config(OWN))
+ATTESTATION = manifest(b'{"x":1}')
+
+
+def deep(levels):
+    doc = GOOD
+    for _ in range(levels):
+        doc = index(desc(doc, INDEX if doc is not GOOD else MANIFEST))
+    return doc
+
+
+# repository -> manifest or index
+documents = {
+    "index": index(desc(manifest(config("s390x")), MANIFEST, **platform("linux", "s390x")),
+                   desc(ATTESTATION, MANIFEST, **platform("unknown", "unknown")),
+                   desc(GOOD, MANIFEST, **platform("linux", OWN))),
+    "other-platform": index(
+        desc(manifest(config("s390x")), MANIFEST, **platform("linux", "s390x")),
+        desc(ATTESTATION, MANIFEST, **platform("linux", OWN),
+             annotations={"vnd.docker.reference.type": "attestation-manifest"})),
+    "wrong-arch": manifest(config("s390x")),
+    "nested": deep(2),
+    "too-deep": deep(3),
+    "not-json": b"<html>Welcome to the hotel network</html>",
+    "empty": b"",
+    "zero-layers": manifest(config(OWN, diff_ids=[]), layers=[]),
+    "schema1": b'{"schemaVersion":1,"name":"x","fsLayers":[{"blobSum":"sha256:00"}]}',
+    "artifact": json.dumps({
+        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/spdx+json",
+        "config": desc(b"{}", "application/vnd.oci.empty.v1+json"),
+        "layers": [desc(b"{}", "application/spdx+json")]}).encode(),
+    "both": json.dumps({**json.loads(GOOD), "manifests": []}).encode(),
+    "foreign": manifest(config(OWN), [desc(BLOB, LAYER, urls=["file:///etc/passwd"])]),
+    "wrong-diffid": manifest(config(OWN, diff_ids=[digest(b"something else")])),
+    "diffid-count": manifest(config(OWN, diff_ids=[digest(TAR), digest(TAR)])),
+    "not-gzip": manifest(config(OWN), [desc(b"\x1f\x8b" + b"x" * 500, LAYER)]),
+    "dup-keys": GOOD[:-1] + b',"layers":[]}',
+    "evil-env": manifest(config(OWN, config={"Env": ["A=\x1b[31mred\nB=2"]})),
+    "size-wrong": manifest(config(OWN), [{"mediaType": LAYER, "digest": put(BLOB),
+                                          "size": len(BLOB) - 1}]),
+}
+for name in """
+    layer-digest layer-cut layer-flaky layer-flaky-norange layer-flaky-badrange layer-endless
+    layer-long layer-short layer-lie layer-404 layer-slow layer-loop layer-hops
+    layer-many-hops layer-file layer-elsewhere layer-metadata config-digest reset-once
+    busy-once busy limited token basic realm-elsewhere realm-metadata good manifest-digest
+    header-digest denied escapes endless headers type-lie no-head token-garbage teapot
+    """.split():
+    documents[name] = GOOD
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    elsewhere = False
+
+    def log_message(self, *args):
+        pass
+
+    def note(self):
+        with lock, open(os.path.join(sys.argv[1], "log"), "a") as log:
+            print(self.server.server_port, self.command, self.path,
+                  self.headers.get("Authorization", "-"), file=log)
+
+    def count(self, what):
+        with lock:
+            counts[self.repo, what] = counts.get((self.repo, what), 0) + 1
+            return counts[self.repo, what]
+
+    def answer(self, status, body=b"", length=None, **headers):
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+            self.wfile.flush()
+
+    def error(self, status, code="", message="", **headers):
+        body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+        self.answer(status, body, Content_Type="application/json", **headers)
+
+    def reset(self):
+        """End the connection rudely."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def pour(self, piece, pause=0.0):
+        """An answer without an end; until the other side has enough."""
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        stop = threading.Event()
+        try:
+            while not stop.wait(pause):
+                self.wfile.write(piece)
+                self.wfile.flush()
+        except OSError:
+            pass
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        self.note()
+        self.ports = self.server.ports
+        path = self.path.split("?")[0]
+        parts = path.strip("/").split("/")
+        self.repo = parts[1] if len(parts) > 1 else ""
+        if self.elsewhere:
+            return self.answer(200, blobs.get(parts[-1], b'{"token":"stolen"}'))
+        if path == "/token":
+            return self.token()
+        if path.startswith("/hop/"):
+            return self.hop(parts)
+        if len(parts) < 4 or parts[0] != "v2":
+            return self.answer(404, b"no such page")
+        if parts[2] == "manifests":
+            return self.manifest(parts[3])
+        return self.blob(parts[3])
+
+    # ---- logging in ----
+
+    def token(self):
+        if "service=garbage" in self.path:
+            return self.answer(200, b'{"token":"a\\r\\nX-Evil: 1"}')
+        if self.headers.get("Authorization") == LOGIN:
+            return self.answer(200, b'{"access_token":"private","expires_in":60}')
+        return self.answer(200, b'{"token":"public"}')
+
+    def challenge(self):
+        """True if the request was refused."""
+        got, (here, there) = self.headers.get("Authorization"), self.ports
+        bearer = {"token": f"http://127.0.0.1:{here}/token",
+                  "token-garbage": f"http://127.0.0.1:{here}/token",
+                  "layer-elsewhere": f"http://127.0.0.1:{here}/token",
+                  "realm-elsewhere": f"http://127.0.0.1:{there}/token",
+                  "realm-metadata": "http://169.254.169.254/latest/"}.get(self.repo)
+        if self.repo == "basic" and got != LOGIN:
+            self.error(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="here"')
+            return True
+        if bearer and got not in ("Bearer public", "Bearer private"):
+            service = "garbage" if self.repo == "token-garbage" else "test"
+            self.error(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="{bearer}",'
+                       f'service="{service}",scope="repository:{self.repo}:pull"')
+            return True
+        return False
+
+    # ---- manifests ----
+
+    def manifest(self, name):
+        if self.challenge():
+            return
+        n = self.count("manifest")
+        if self.repo not in documents or name == "missing":
+            code = "MANIFEST_UNKNOWN" if self.repo in documents else "NAME_UNKNOWN"
+            return self.error(404, code, "not here")
+        data = blobs.get(name, documents[self.repo])
+        if self.repo == "reset-once" and n == 1:
+            return self.reset()
+        if self.repo == "busy-once" and n == 1:
+            return self.error(503, "UNAVAILABLE", Retry_After="0")
+        if self.repo == "busy":
+            return self.error(503, "UNAVAILABLE", "come back later")
+        if self.repo == "limited":
+            return self.error(429, "TOOMANYREQUESTS", "slow down", Retry_After="3600")
+        if self.repo == "denied":
+            return self.error(403, "DENIED", "requested access to the resource is denied")
+        if self.repo == "teapot":
+            return self.error(418, "", "")
+        if self.repo == "escapes":
+            return self.error(404, "\x1b]0;evil\x07", "a\x1b[2Jb\nsecond line")
+        if self.repo == "endless" and self.command == "GET":
+            return self.pour(b"{" * 65536)
+        if self.repo == "headers":
+            return self.answer(200, data, **{f"X-{i}": "x" * 1000 for i in range(99)})
+        if self.repo == "no-head" and self.command == "HEAD":
+            return self.answer(405)
+        if self.repo == "manifest-digest":
+            data = documents["index"]
+        said = digest(b"other") if self.repo == "header-digest" else digest(data)
+        kind = INDEX if self.repo == "type-lie" or b'"manifests"' in data else MANIFEST
+        extra = {} if self.repo == "no-head" else {"Docker_Content_Digest": said}
+        self.answer(200, data, Content_Type=kind, **extra)
+
+    # ---- blobs ----
+
+    def hop(self, parts):
+        """/hop/N/TARGET: N redirects to go."""
+        left = int(parts[1])
+        if left == 0:
+            return self.answer(200, blobs[parts[2]])
+        self.answer(302, Location=f"/hop/{left - 1}/{parts[2]}")
+
+    def blob(self, name):
+        if self.challenge():
+            return
+        if name not in blobs:
+            return self.error(404, "BLOB_UNKNOWN")
+        data, (here, there) = blobs[name], self.ports
+        is_layer = data is BLOB or len(data) > 65536
+        if not is_layer:
+            if self.repo == "config-digest":
+                data = data.replace(b"hello", b"hullo")
+            return self.answer(200, data)
+        n, half = self.count("layer"), len(data) // 2
+        what = self.repo
+        if what == "layer-digest":
+            return self.answer(200, data[:half] + bytes([data[half] ^ 1]) + data[half + 1:])
+        if what == "layer-cut" or what.startswith("layer-flaky") and n == 1:
+            begin = self.range_start() if what == "layer-cut" else 0
+            self.answer(206 if begin else 200, data[begin:begin + 1000] if begin else data[:half],
+                        len(data) - begin,
+                        Content_Range=f"bytes {begin}-{len(data) - 1}/{len(data)}")
+            return self.reset()
+        if what == "layer-flaky-norange" or not what.startswith("layer-"):
+            return self.answer(200, data)
+        if what == "layer-flaky":
+            begin = self.range_start()
+            return self.answer(206, data[begin:],
+                               Content_Range=f"bytes {begin}-{len(data) - 1}/{len(data)}")
+        if what == "layer-flaky-badrange":
+            if self.range_start():
+                return self.answer(206, data[1:],
+                                   Content_Range=f"bytes 1-{len(data) - 1}/{len(data)}")
+            return self.answer(200, data)
+        if what == "layer-endless":
+            return self.pour(data)
+        if what == "layer-slow":
+            return self.pour(b"x", 0.2)
+        if what == "layer-long":
+            return self.answer(200, data + b"x")
+        if what == "layer-short":
+            return self.answer(200, data[:-1])
+        if what == "layer-lie":
+            self.answer(200, data, len(data) + 10)
+            return self.reset()
+        if what == "layer-404":
+            return self.error(404, "BLOB_UNKNOWN", "gone")
+        target = {"layer-loop": self.path,
+                  "layer-hops": f"/hop/4/{name}",
+                  "layer-many-hops": f"/hop/5/{name}",
+                  "layer-file": "file:///etc/passwd",
+                  "layer-elsewhere": f"http://127.0.0.1:{there}/x/{name}",
+                  "layer-metadata": "http://169.254.169.254/latest/meta-data/"}[what]
+        self.answer(307, Location=target)
+
+    def range_start(self):
+        header = self.headers.get("Range", "bytes=0-")
+        return int(header[len("bytes="):].rstrip("-"))
+
+
+class Elsewhere(Handler):
+    elsewhere = True
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass  # the other side went away, as it should
+
+
+def main():
+    servers = [Server(("127.0.0.1", 0), Handler), Server(("127.0.0.1", 0), Elsewhere)]
+    ports = [s.server_port for s in servers]
+    for s in servers:
+        s.ports = ports
+        threading.Thread(target=s.serve_forever, daemon=True).start()
+    tmp = os.path.join(sys.argv[1], "ports.tmp")
+    with open(tmp, "w") as f:
+        print(*ports, file=f)
+    os.rename(tmp, os.path.join(sys.argv[1], "ports"))
+    sys.stdin.read()
+
+
+main()
