@@ -91,8 +91,10 @@ static int copy_buffered(int src_fd, int dst_fd, off_t at, off_t len)
 		ssize_t got = pread(src_fd, buf, (size_t)MIN(len, (off_t)sizeof(buf)), at);
 		if (got < 0 && errno == EINTR)
 			continue;
+		if (got == 0)
+			errno = EIO; /* the file is shorter than it was */
 		if (got <= 0)
-			return (int)got; /* shorter than it was: not ours to complain about */
+			return -1;
 		if (lseek(dst_fd, at, SEEK_SET) < 0 || fdio_write_all(dst_fd, buf, (size_t)got) < 0)
 			return -1;
 		at += got;
@@ -108,8 +110,10 @@ static int copy_piece(int src_fd, int dst_fd, off_t at, off_t len)
 		off_t from = at, to = at;
 		ssize_t n = copy_file_range(src_fd, &from, dst_fd, &to, (size_t)len, 0);
 
-		if (n == 0)
-			return 0;
+		if (n == 0) {
+			errno = EIO; /* as above */
+			return -1;
+		}
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
@@ -125,7 +129,7 @@ static int copy_piece(int src_fd, int dst_fd, off_t at, off_t len)
 
 static int copy_data(int src_fd, int dst_fd, off_t size, const volatile sig_atomic_t *stop)
 {
-	off_t at = 0;
+	off_t at = 0, end = 0;
 
 	if (size == 0 || ioctl(dst_fd, FICLONE, src_fd) == 0)
 		return 0;
@@ -146,8 +150,10 @@ static int copy_data(int src_fd, int dst_fd, off_t size, const volatile sig_atom
 				return -1;
 		}
 		at = hole;
+		end = MIN(hole, size);
 	}
-	return ftruncate(dst_fd, size);
+	/* A hole at the end has not been made yet. */
+	return end < size ? ftruncate(dst_fd, size) : 0;
 }
 
 int copy_regular(int src_dirfd, int dst_dirfd, const char *name, const struct stat *st,

@@ -81,6 +81,8 @@ three_layers() {
 		echo x >dir-then-file/x
 		truncate -s 3M sparse
 		echo end >>sparse
+		echo start >sparse2
+		truncate -s 5M sparse2
 		: >"$(printf 'od\nd \\ name')"
 		: >$'\xff'
 		chmod 1777 var/tmp

@@ -42,6 +42,8 @@ listing() { find "$T" -mindepth 1 -path "$T/s/layers" -prune -o ! -name 'x.*' -p
 	[[ $T/u/usr/bin/tool -ef $T/u/usr/bin/tool2 ]] || fail "two files instead of two names"
 	is "$(stat -c %s "$T/u/sparse")" 3145732
 	(($(stat -c %b "$T/u/sparse") < 1000)) || fail "the hole was filled"
+	is "$(stat -c %s "$T/u/sparse2")" 5242880
+	(($(stat -c %b "$T/u/sparse2") < 1000)) || fail "the hole at the end was filled"
 }
 
 @test "unpack: copies share nothing with the store, links do" {
