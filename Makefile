@@ -141,7 +141,7 @@ unit_objs_test_worker := $(imgfetch_data_src) tests/unit/tarmake.c
 unit_libs_test_worker := -larchive -lzstd $(isal_libs) -lz -lcrypto -lpthread
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
-man_pages := man/isolate.1 man/imgfetch.1 man/imgmount.8 man/isolate.cf.5 man/isolate-image.5
+man_pages := $(sort $(wildcard man/*.[0-9]))
 
 # --- rules -------------------------------------------------------------------------------------
 all: $(programs)
