@@ -6,6 +6,8 @@
 #   layer=$(store_layer S DIR)      DIR becomes a layer (it is moved); prints its 64 digits
 #   image=$(store_image S REF L...) an image of these layers, bottom first, known as REF
 #                                   (host/repo:tag in full); prints its manifest's 64 digits
+#   image=$(store_many S REF N)     an image of N layers (quickly): layer I, from 1, has a file I and
+#                                   its own version of the file "same"
 #   whiteout PATH                   a 0:0 character device
 #   opaque DIR                      a directory that hides what is below it
 #   three_layers S                  image localhost/three:1 with a bit of everything
@@ -54,6 +56,21 @@ store_image() {
 	chmod -R go-w "$dir" "$s/refs"
 	[[ $TEST_AS == root ]] || chown -hR "$TEST_UID:$TEST_UID" "$dir" "$s/refs"
 	echo "$hex"
+}
+
+store_many() {
+	local hex i layers=()
+	for ((i = 1; i <= $3; i++)); do
+		printf -v hex '%064x' "$i"
+		layers+=("$hex")
+	done
+	mkdir "${layers[@]/#/$1/layers/sha256/}"
+	for ((i = 1; i <= $3; i++)); do
+		: >"$1/layers/sha256/${layers[i - 1]}/$i"
+		echo "$i" >"$1/layers/sha256/${layers[i - 1]}/same"
+	done
+	[[ $TEST_AS == root ]] || chown -R "$TEST_UID:$TEST_UID" "$1/layers/sha256"
+	store_image "$1" "$2" "${layers[@]}"
 }
 
 whiteout() { mknod "$1" c 0 0; }

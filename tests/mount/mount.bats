@@ -17,17 +17,8 @@ teardown() {
 
 im() { imgmount --store="$T/s" "$@"; }
 
-# many N: image localhost/many:1 of N layers; layer I has file I and its own version of `same`.
-many() {
-	local i layers=()
-	for ((i = 1; i <= $1; i++)); do
-		mkdir "$T/l"
-		: >"$T/l/$i"
-		echo "$i" >"$T/l/same"
-		layers+=("$(store_layer "$T/s" "$T/l")")
-	done
-	store_image "$T/s" localhost/many:1 "${layers[@]}"
-}
+# many N: image localhost/many:1 of N layers, as store_many makes it; prints its digits.
+many() { store_many "$T/s" localhost/many:1 "$1"; }
 
 # shows N: all N layers are there, the last one on top.
 shows() {
@@ -109,16 +100,10 @@ shows() {
 
 @test "mount: a store whose path holds , : = backslash and blanks" {
 	need root overlay
-	local odd="$T/a,upperdir=/etc:x\\y z" layers=() i
+	local odd="$T/a,upperdir=/etc:x\\y z"
 	mkdir "${odd%/*}"
 	store_new "$odd"
-	for i in 1 2 3; do
-		mkdir "$T/l"
-		: >"$T/l/$i"
-		echo "$i" >"$T/l/same"
-		layers+=("$(store_layer "$odd" "$T/l")")
-	done
-	store_image "$odd" localhost/many:1 "${layers[@]}"
+	store_many "$odd" localhost/many:1 3
 	expect 0 imgmount --store "$odd" mount localhost/many:1 "$T/m"
 	shows 3
 	expect 0 im umount "$T/m"
