@@ -33,7 +33,7 @@ int mnt_clone(int fd, bool recursive, uint64_t attrs, const char *what, struct e
  * Where the file system cannot, returns -1 with e->errnum EINVAL. */
 int mnt_idmap(int mnt_fd, int userns_fd, const char *what, struct err *e) NODISCARD;
 
-/* Add attrs to an attached or detached mount, recursively. */
+/* Add attrs to an attached or detached mount, recursively, and make it private. */
 int mnt_set_attrs(int mnt_fd, uint64_t attrs, const char *what, struct err *e) NODISCARD;
 
 /* Attach a detached mount onto the directory or file behind target_fd (O_PATH). No path is

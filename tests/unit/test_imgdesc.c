@@ -246,6 +246,59 @@ static void check_format_refuses(struct tap *t)
 	tap_ok(t, text == NULL && len == 7, "format: result untouched");
 }
 
+/* Small pseudo-random numbers, the same in every run. */
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525 + 1013904223;
+	return *state >> 8;
+}
+
+/* Damage a good descriptor in a few places. Whatever is still accepted has one spelling only: it is
+ * written again byte for byte. */
+static void check_mutations(struct tap *t)
+{
+	static const char good[] = MAGIC DIGEST LAYER "env A=\\x0a\nenv B=c d\nworkdir /w\nuser u\n"
+						      "end 7\n";
+	static const char bytes[] = "\n\n \\\\x0159af=/:sdlweu\0\xff\t";
+	uint32_t state = 1;
+	unsigned accepted = 0, different = 0;
+
+	for (unsigned round = 0; round < 50000; round++) {
+		char text[sizeof(good) + 8];
+		size_t len = sizeof(good) - 1;
+		struct imgdesc d;
+		struct err e = {0};
+
+		memcpy(text, good, sizeof(good));
+		for (unsigned n = next_random(&state) % 3 + 1; n > 0; n--) {
+			size_t at = next_random(&state) % len;
+			char byte = bytes[next_random(&state) % (sizeof(bytes) - 1)];
+
+			switch (next_random(&state) % 3) {
+			case 0:
+				text[at] = byte;
+				break;
+			case 1:
+				memmove(text + at + 1, text + at, len++ - at);
+				text[at] = byte;
+				break;
+			default:
+				memmove(text + at, text + at + 1, --len - at);
+			}
+		}
+		if (parse(text, len, &d, &e) < 0)
+			continue;
+		auto_free char *again = NULL;
+		size_t again_len = 0;
+		accepted++;
+		different += imgdesc_format(&d, &again, &again_len, &e) < 0 || again_len != len ||
+			     memcmp(again, text, len) != 0;
+		imgdesc_fini(&d);
+	}
+	tap_ok(t, accepted > 100, "mutations: some are accepted (%u)", accepted);
+	tap_u64(t, different, 0, "mutations: accepted, but written differently");
+}
+
 int main(void)
 {
 	struct tap t = {0};
@@ -257,5 +310,6 @@ int main(void)
 	check_prefixes(&t);
 	check_round_trip(&t);
 	check_format_refuses(&t);
+	check_mutations(&t);
 	return tap_done(&t);
 }
