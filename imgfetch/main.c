@@ -65,6 +65,14 @@ static int exit_status(enum err_kind kind)
 	}
 }
 
+/* A store that cannot be used is one status, whether it is unsafe, foreign or no store. */
+static int store_fault(struct err *e)
+{
+	if (e->kind == ERR_CONFIG || e->kind == ERR_DENIED)
+		e->kind = ERR_DISK;
+	return -1;
+}
+
 /* --- pull ---------------------------------------------------------------------------------- */
 
 /* Names of hosts that the configuration allows plain HTTP for, separated by spaces or commas. */
@@ -125,7 +133,7 @@ static int pull(const struct opts *o, const char *store_path, struct err *e)
 	int r = -1;
 
 	if (store_create(store_path, &st, e) < 0)
-		return -1;
+		return store_fault(e);
 	if (o->ref.kind == REF_OCI)
 		src = layout_open(&o->ref, &o->platform, e);
 	else if ((http = http_new(&ho, e)))
@@ -167,7 +175,7 @@ static int list(const struct opts *o, const char *path, struct err *e)
 		r = open_system(&st, &ignored);
 	if (r < 0) {
 		*e = why;
-		return -1;
+		return store_fault(e);
 	}
 	r = report_list(&st, o->json, stdout, e);
 	store_close(&st);
@@ -180,7 +188,9 @@ static int inspect(const struct opts *o, const char *path, struct err *e)
 	struct store st;
 	int r = storepath_open(path, &st, &why);
 
-	if (r == 0) {
+	if (r < 0) {
+		store_fault(&why);
+	} else {
 		r = report_inspect(&st, &o->ref, o->json, stdout, &why);
 		store_close(&st);
 	}
@@ -200,9 +210,10 @@ static int rm(const struct opts *o, const char *path, struct err *e)
 	struct store st;
 	int r;
 
-	if (storepath_config(CONFIG_FILE, "box_root", box_root, sizeof(box_root), e) < 0 ||
-	    storepath_open(path, &st, e) < 0)
+	if (storepath_config(CONFIG_FILE, "box_root", box_root, sizeof(box_root), e) < 0)
 		return -1;
+	if (storepath_open(path, &st, e) < 0)
+		return store_fault(e);
 	r = remove_image(&st, &o->ref, box_root, &done, e);
 	store_close(&st);
 	if (r < 0)

@@ -158,7 +158,8 @@ static int key_restricted_init(struct config *c, const char *key, const char *v,
 	return set_bool(&c->restricted_init, key, v, e);
 }
 
-/* 1.x named the parent of its control groups; ours is found through cg_root. */
+/* Keys that others read (plain_http: imgfetch), and cg_parent: 1.x named the parent of its control
+ * groups with it, ours is found through cg_root. */
 static int key_ignored(struct config *c UNUSED, const char *key UNUSED, const char *v UNUSED,
 		       struct err *e UNUSED)
 {
@@ -182,6 +183,7 @@ static const struct {
 	{"user_images", key_user_images},
 	{"init_existing", key_init_existing},
 	{"restricted_init", key_restricted_init},
+	{"plain_http", key_ignored},
 	{"cg_parent", key_ignored},
 };
 

@@ -37,7 +37,8 @@ accepted() {
 @test "pull: a layer of another digest is refused" { refused 6 layer-digest "digest"; }
 @test "pull: a config of another digest is refused" { refused 6 config-digest "wrong digest"; }
 @test "pull: a manifest of another digest than asked for is refused" {
-	local d=sha256:$(printf %064d 7)
+	local d
+	d=sha256:$(printf %064d 7)
 	expect 6 imgfetch pull -q --store="$T/store" "$BAD/manifest-digest@$d"
 	says "wrong digest: manifest $d was expected"
 	store_is_empty
