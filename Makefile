@@ -181,6 +181,14 @@ $(O)/unit/%: $(O)/obj/tests/unit/%.o $$(call obj,$$(unit_objs_$$*)) $(O)/libimgm
 	@mkdir -p $(@D)
 	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^ $(unit_libs_$*)
 
+# What bats tests put into boxes: static, so that it runs in any root.
+test_tools := probe
+tool_bins := $(patsubst %,$(O)/tools/%,$(test_tools))
+tools: $(tool_bins)
+$(O)/tools/%: tests/tools/%.c $(O)/flags
+	@mkdir -p $(@D)
+	$(CC) $(all_cppflags) -std=gnu17 $(warn_flags) -O2 -static -o $@ $<
+
 # tests/run looks into the build: which unit tests exist, and where.
 print-unit-tests:
 	@echo $(unit_bins)
@@ -202,9 +210,9 @@ demo:
 	tests/demo/run
 
 clean:
-	$(if $(strip $(O)),rm -rf -- '$(O)/obj' '$(O)/unit' $(programs) '$(O)/libcommon.a' '$(O)/libimgmount.a' '$(O)/flags')
+	$(if $(strip $(O)),rm -rf -- '$(O)/obj' '$(O)/unit' '$(O)/tools' $(programs) '$(O)/libcommon.a' '$(O)/libimgmount.a' '$(O)/flags')
 
-.PHONY: all unit install check demo clean print-unit-tests FORCE
+.PHONY: all unit tools install check demo clean print-unit-tests FORCE
 .DELETE_ON_ERROR:
 FORCE:
 

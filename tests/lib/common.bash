@@ -21,6 +21,7 @@
 : "${TEST_FIXTURES:?}"
 TESTS_DIR=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 CONF=$TEST_PREFIX/etc/isolate
+TOOLS=$TEST_PREFIX/tools # static programs out of tests/tools
 
 setup() { common_setup; }
 teardown() { common_teardown; }

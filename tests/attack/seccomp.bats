@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+# System calls that a program in a box must not get through, tried from inside one.
+
+load ../lib/common
+
+# The probe goes into the box, and what it printed into $output. `got NAME` is one line's result.
+probe() {
+	[[ -e $BOXES/$BOX/box ]] || isolate -b "$BOX" --init >/dev/null
+	as_caller cp "$TOOLS/probe" "$BOXES/$BOX/box/"
+	expect 0 isolate -s -b "$BOX" "${ISOLATE_OPTIONS[@]}" --run -- ./probe "$@"
+}
+
+got() { awk -v n="$1" '$1 == n { print $2 }' <<<"$output"; }
+
+all_are() {
+	local want=$1 name
+	shift
+	for name; do is "$name $(got "$name")" "$name $want"; done
+}
+
+@test "seccomp: namespaces, mounts and other roots are refused" {
+	probe calls
+	all_are EPERM unshare-user unshare-mount clone-user clone-user-above setns mount umount fsopen \
+		open_tree chroot pivot_root open_by_handle_at
+	all_are ENOSYS clone3 newer
+}
+
+@test "seccomp: parts of the kernel with many holes are refused" {
+	probe calls
+	all_are EPERM bpf perf_event_open userfaultfd kcmp process_vm_readv personality syslog \
+		fanotify_init
+	all_are ENOSYS io_uring_setup
+}
+
+@test "seccomp: keyrings, locks and notifications cannot carry messages between boxes" {
+	probe calls
+	all_are ENOSYS add_key request_key keyctl inotify_init1 flock
+	all_are ENOLCK lock lock-above ofd-lock-above
+	all_are EINVAL lease-above
+}
+
+@test "seccomp: socket families are the four allowed ones, whatever is above the lower half" {
+	probe calls
+	all_are EAFNOSUPPORT vsock vsock-above alg alg-above
+	all_are EPROTONOSUPPORT netlink-audit-above
+	all_are ok inet
+}
+
+@test "seccomp: nothing is typed into the caller's terminal" {
+	probe calls
+	all_are EPERM tiocsti tiocsti-above tioclinux-above
+}
+
+@test "seccomp: no character devices, but fifos" {
+	probe calls
+	all_are EPERM whiteout whiteout-above
+	all_are ok fifo
+}
+
+@test "seccomp: the core limit stays as it is" {
+	probe calls
+	all_are kept core
+}
+
+@test "seccomp: system calls of another architecture end the program" {
+	[[ $(uname -m) == x86_64 ]] || skip "only on x86-64"
+	isolate -b "$BOX" --init >/dev/null
+	as_caller cp "$TOOLS/probe" "$BOXES/$BOX/box/"
+	expect 1 isolate -b "$BOX" "$M" --run -- ./probe int80
+	meta_is status SG
+	meta_is exitsig 31
+	prints ""
+}
+
+@test "seccomp: --syscalls opens what its flags name, and only that" {
+	ISOLATE_OPTIONS=(--syscalls=0)
+	probe calls
+	all_are ok add_key flock inotify_init1
+	all_are EPERM unshare-user clone-user-above mount bpf tiocsti-above whiteout-above
+	all_are EAFNOSUPPORT alg alg-above
+	ISOLATE_OPTIONS=(--syscalls=27)
+	probe calls
+	all_are ok flock inotify_init1
+	all_are ENOSYS add_key io_uring_setup
+	all_are EAFNOSUPPORT vsock-above
+}
+
+@test "seccomp: no_new_privs and the filter are there with --syscalls=0, too" {
+	isolate -b "$BOX" --init >/dev/null
+	expect 0 isolate -s -b "$BOX" --syscalls=0 --run -- /bin/cat /proc/self/status
+	prints "NoNewPrivs:	1"
+	prints "Seccomp:	2"
+	prints "CapBnd:	0000000000000000"
+}
