@@ -253,8 +253,8 @@ refused() {
 	local layer=$T/s/layers/sha256/${LAYOUT_DIFFIDS[0]}
 	is "$(stat -c %a "$layer/su")" 755
 	[[ ! -e $layer/dev/null ]] || fail "a device was made"
-	is "$(getfattr -h -d -m - --absolute-names "$layer/f" | grep =)" 'user.kept="yes"'
-	is "$(getfattr -h -d -m - --absolute-names "$layer/dev" | grep = || true)" ''
+	is "$(getfattr -h -d -m - --absolute-names "$layer/f" | grep '=')" 'user.kept="yes"'
+	is "$(getfattr -h -d -m - --absolute-names "$layer/dev" | grep '=' || true)" ''
 	grep -qx 'dropped-setid 1' "$layer.info"
 	grep -qx 'dropped-devices 1' "$layer.info"
 	grep -qx 'dropped-xattrs 1' "$layer.info"
