@@ -160,6 +160,22 @@ static void raise_file_limit(void)
 	}
 }
 
+/* As root with every directory above the store checked, whoever is to own it. */
+static int open_store(const struct opts *o, const char *path, struct store *out, struct err *e)
+{
+	struct stat st;
+
+	if (o->has_owner)
+		return store_open(path, o->owner, false, out, e);
+	if (storepath_open(path, out, e) == 0)
+		return 0;
+	/* Only for the hint: nothing is decided by it. */
+	if (store_caller_is_root() && e->kind == ERR_CONFIG && stat(path, &st) == 0 &&
+	    st.st_uid != 0)
+		return err_wrap(e, "root uses stores of root, or of --owner=UID");
+	return -1;
+}
+
 static int image_open(const struct opts *o, const char *name, struct image *image, struct err *e)
 {
 	char path[PATH_MAX];
@@ -172,9 +188,7 @@ static int image_open(const struct opts *o, const char *name, struct image *imag
 			   sizeof(path), e) < 0)
 		return -1;
 	raise_file_limit();
-	/* As root, with every directory above it checked either way. */
-	if (o->has_owner ? store_open(path, o->owner, false, &image->store, e) < 0
-			 : storepath_open(path, &image->store, e) < 0)
+	if (open_store(o, path, &image->store, e) < 0)
 		return -1;
 	if (store_resolve(&image->store, &ref, &manifest, e) < 0)
 		return -1;

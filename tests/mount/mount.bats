@@ -246,6 +246,8 @@ shows() {
 	many 3
 	chown -R 12345 "$T/s"
 	expect 7 im mount localhost/many:1 "$T/m"
+	one_line
+	says "or of --owner=UID"
 	expect 7 im --owner=12346 mount localhost/many:1 "$T/m"
 	expect 2 im --owner=somebody mount localhost/many:1 "$T/m"
 	expect 2 im --owner=-1 mount localhost/many:1 "$T/m"
