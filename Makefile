@@ -140,6 +140,18 @@ unit_tests += test_worker
 unit_objs_test_worker := $(imgfetch_data_src) tests/unit/tarmake.c
 unit_libs_test_worker := -larchive -lzstd $(isal_libs) -lz -lcrypto -lpthread
 
+# Fuzz targets: tests/fuzz/fuzz_X.c with corpus/X. In `make check` each replays its corpus like a unit
+# test; `make fuzz` builds them with libFuzzer, as build/fuzz/X, to be run by hand.
+fuzz_targets := challenge config dirrules envrules imgdesc lineconf manifest num opts ref url
+fuzz_src_challenge := imgfetch/challenge.c
+fuzz_src_config := isolate/config.c
+fuzz_src_dirrules := isolate/dirrules.c
+fuzz_src_envrules := isolate/envrules.c
+fuzz_src_manifest := imgfetch/imgconfig.c imgfetch/json.c imgfetch/manifest.c imgfetch/platform.c
+fuzz_libs_manifest := -ljansson
+fuzz_src_opts := isolate/opts.c isolate/dirrules.c isolate/envrules.c $(isolate_seccomp_src)
+fuzz_src_url := imgfetch/netaddr.c imgfetch/url.c
+
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
 man_pages := $(sort $(wildcard man/*.[0-9]))
 
@@ -174,7 +186,7 @@ $(O)/obj/%.o: %.c $(O)/flags
 
 # A unit test is tests/unit/test_X.c linked with everything that is not a main(); its extra objects
 # are named by unit_objs_test_X, its libraries by unit_libs_test_X.
-unit_bins := $(patsubst %,$(O)/unit/%,$(unit_tests))
+unit_bins := $(patsubst %,$(O)/unit/%,$(unit_tests)) $(patsubst %,$(O)/unit/fuzz_%,$(fuzz_targets))
 unit: $(unit_bins)
 .SECONDEXPANSION:
 $(O)/unit/%: $(O)/obj/tests/unit/%.o $$(call obj,$$(unit_objs_$$*)) $(O)/libimgmount.a $(O)/libcommon.a
@@ -188,6 +200,20 @@ tools: $(tool_bins)
 $(O)/tools/%: tests/tools/%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(CC) $(all_cppflags) -std=gnu17 $(warn_flags) -O2 -static -o $@ $<
+
+$(O)/obj/tests/fuzz/replay.o: all_cppflags += -DCORPUS_DIR='"$(CURDIR)/tests/fuzz/corpus"'
+$(O)/unit/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o \
+		$$(call obj,$$(fuzz_src_$$*)) $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^ $(fuzz_libs_$*)
+
+FUZZ_CC ?= clang
+fuzz: $(patsubst %,$(O)/fuzz/%,$(fuzz_targets))
+$(O)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $$(fuzz_src_$$*) $(common_src)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(all_cppflags) -std=gnu17 -O1 -g -fno-omit-frame-pointer \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $(filter %.c,$^) $(fuzz_libs_$*)
 
 # tests/run looks into the build: which unit tests exist, and where.
 print-unit-tests:
@@ -212,7 +238,7 @@ demo:
 clean:
 	$(if $(strip $(O)),rm -rf -- '$(O)/obj' '$(O)/unit' '$(O)/tools' $(programs) '$(O)/libcommon.a' '$(O)/libimgmount.a' '$(O)/flags')
 
-.PHONY: all unit tools install check demo clean print-unit-tests FORCE
+.PHONY: all unit tools fuzz install check demo clean print-unit-tests FORCE
 .DELETE_ON_ERROR:
 FORCE:
 

@@ -60,18 +60,20 @@ static char *const *find(char *const *env, const char *name, size_t len)
 	return NULL;
 }
 
+/* Remove each entry of that name: execve(2) lets a caller pass one name twice, and what was removed
+ * must not come back with the second. */
 static void env_remove(struct env *v, const char *name, size_t len)
 {
-	char *const *found = find(v->vars, name, len);
+	char *const *found = v->vars;
 	size_t i;
 
-	if (!found)
-		return;
-	i = (size_t)(found - v->vars);
-	free(v->vars[i]);
-	/* The order of what stays is kept: it is what the caller sees in tests. */
-	memmove(&v->vars[i], &v->vars[i + 1], (v->count - i) * sizeof(*v->vars));
-	v->count--;
+	while ((found = find(found, name, len))) {
+		i = (size_t)(found - v->vars);
+		free(v->vars[i]);
+		/* The order of what stays is kept: it is what the caller sees in tests. */
+		memmove(&v->vars[i], &v->vars[i + 1], (v->count - i) * sizeof(*v->vars));
+		v->count--;
+	}
 }
 
 /* Append "NAME=VALUE"; the caller removed an earlier one where there can be one. */

@@ -240,7 +240,7 @@ static void test_trusted_file(struct tap *t, int base)
 int main(void)
 {
 	struct tap t = {0};
-	char base_path[64];
+	char base_path[256];
 	struct err e = {0};
 	int base = tree_base(base_path, sizeof(base_path));
 

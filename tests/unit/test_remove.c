@@ -279,7 +279,7 @@ static void test_denied(struct tap *t, int base)
 static void test_mounts(struct tap *t, int base, const char *base_path, bool can_mount)
 {
 	auto_fd top = -1, inner = -1;
-	char path[128];
+	char path[384];
 	struct err e = {0};
 
 	if (!can_mount) {
@@ -304,7 +304,7 @@ static void test_mounts(struct tap *t, int base, const char *base_path, bool can
 
 	(void)snprintf(path, sizeof(path), "%s/mounted/bind", base_path);
 	{
-		char from[128];
+		char from[384];
 
 		(void)snprintf(from, sizeof(from), "%s/elsewhere", base_path);
 		if ((!tree_has(base, "mounted/bind") && mkdirat(base, "mounted/bind", 0755) < 0) ||
@@ -326,7 +326,7 @@ static void test_mounts(struct tap *t, int base, const char *base_path, bool can
 static void test_overlay(struct tap *t, int base, const char *base_path, bool can_mount)
 {
 	auto_fd tmpfs = -1, lower = -1, merged = -1;
-	char path[128], opts[512];
+	char path[384], opts[1400];
 	struct err e = {0};
 
 	if (!can_mount) {
@@ -441,7 +441,7 @@ static void test_race(struct tap *t, int base)
 int main(void)
 {
 	struct tap t = {0};
-	char base_path[64];
+	char base_path[256];
 	struct err e = {0};
 	/* Before any directory is opened: a descriptor from outside would not see our mounts. */
 	bool can_mount = geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&

@@ -18,14 +18,17 @@ static inline NORETURN void tree_die(const char *what, const char *name)
 	abort();
 }
 
-/* A fresh directory below /tmp; O_RDONLY descriptor. */
+/* A fresh directory below $TMPDIR or /tmp; O_RDONLY descriptor. */
 static inline int tree_base(char *path, size_t size)
 {
+	const char *tmp = getenv("TMPDIR");
 	int fd;
 
+	if (!tmp || !*tmp)
+		tmp = "/tmp";
 	(void)umask(0022); /* modes in the tests are meant as they stand */
-	if ((size_t)snprintf(path, size, "/tmp/isolate-unit-XXXXXX") >= size || !mkdtemp(path))
-		tree_die("mkdtemp", "/tmp");
+	if ((size_t)snprintf(path, size, "%s/isolate-unit-XXXXXX", tmp) >= size || !mkdtemp(path))
+		tree_die("mkdtemp", tmp);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		tree_die("open", path);

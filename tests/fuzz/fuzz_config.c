@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Fuzz target: isolate.cf. */
+#include "isolate/config.h"
+#include "tests/fuzz/fuzz.h"
+
+const char fuzz_name[] = "config";
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct config c;
+	char *text = fuzz_string(data, size);
+	struct err e = {0};
+
+	if (config_parse("input", text, size, &c, &e) < 0) {
+		FUZZ_MUST(e.kind == ERR_CONFIG && e.text[0]);
+	} else {
+		uint64_t last_uid = (uint64_t)c.first_uid + c.num_boxes;
+		uint64_t last_gid = (uint64_t)c.first_gid + c.num_boxes;
+
+		/* No box may be root, or wrap around to it. */
+		FUZZ_MUST(c.first_uid > 0 && c.first_gid > 0 && c.num_boxes > 0);
+		FUZZ_MUST(last_uid <= UINT32_MAX && last_gid <= UINT32_MAX);
+		FUZZ_MUST(c.box_root[0] == '/' && c.lock_root[0] == '/' && c.image_root[0] == '/');
+	}
+	free(text);
+	return 0;
+}
