@@ -216,6 +216,10 @@ static int read_reports(struct keeper *k, struct err *e)
 		struct run_report r;
 		int rc = report_receive(k->sock, &r, fds, e);
 
+		/* The end of it stays readable: poll would return at once until the proxy is gone.
+		 */
+		if (rc == 0)
+			cleanup_fd(&k->sock);
 		if (rc == 0 || (rc < 0 && e->errnum == EAGAIN))
 			return 0;
 		if (rc > 0)

@@ -72,8 +72,10 @@ static int check_type(const struct dirrule *rule, struct source *src, struct err
 static int open_as_caller(const struct rootfs_spec *s, const struct dirrule *rule,
 			  struct source *src, struct err *e)
 {
+	/* No magic links: /proc/self/fd/N would be a descriptor of ours, some of which were opened
+	 * as root. */
 	if (rule->out[0] == '/')
-		src->fd = open(rule->out, O_PATH | O_CLOEXEC);
+		src->fd = sys_openat2(AT_FDCWD, rule->out, O_PATH, 0, RESOLVE_NO_MAGICLINKS);
 	else
 		/* The box's own directory is root's, but "./" is no way out of it. */
 		src->fd = sys_openat2(s->box_dir_fd, rule->out, O_PATH, 0,

@@ -104,6 +104,14 @@ hidden() {
 	says "mount point '/box/l'"
 }
 
+@test "rules: descriptors of isolate itself are no sources" {
+	local fd
+	for fd in cwd root fd/3 fd/4 fd/5 fd/6 fd/7 fd/8; do
+		expect 2 run --dir=x="/proc/self/$fd" --run -- /bin/ls -a /x
+		one_line
+	done
+}
+
 @test "rules: './' does not lead out of the box's directory" {
 	expect 2 run --dir=x=./../.. --run -- /bin/ls /x
 	one_line
