@@ -8,10 +8,8 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,8 +23,10 @@
 #include "isolate/proxy.h"
 #include "isolate/report.h"
 
-/* How long the kernel may take to end a box that was told to. */
-#define END_TIMEOUT_NS (20 * NSEC_PER_SEC)
+/* How long the proxy may take to end the box that it was told to, before it is killed itself; and
+ * how long the kernel then. */
+#define SOFT_TIMEOUT_NS (2 * NSEC_PER_SEC)
+#define HARD_TIMEOUT_NS (20 * NSEC_PER_SEC)
 
 /* Between two looks at the CPU meter at least this, and ten times what a look costs. */
 #define LOOK_STEP_NS (NSEC_PER_MSEC / 2)
@@ -39,17 +39,20 @@
 
 struct keeper {
 	const struct run_spec *spec;
-	int proxy_fd;	/* pidfd */
-	int sock;	/* reports come here */
-	int timer_fd;	/* next deadline */
-	int signal_fd;	/* what others want of us */
-	int proc_fd;	/* procfs of the box; -1 before it started */
-	int program_fd; /* pidfd of the program */
-	bool started, ended, failed, dying;
-	bool out_of_memory;	   /* seen, and everybody in the group killed for it */
-	uint64_t start_ns, end_ns; /* monotonic */
-	uint64_t give_up_ns;	   /* with dying: when to stop waiting */
-	struct run_report start_report, end_report;
+	int proxy_fd;			    /* pidfd */
+	int sock;			    /* reports come here */
+	int timer_fd;			    /* next deadline */
+	int signal_fd;			    /* what others want of us */
+	int proc_fd;			    /* procfs of the box; -1 before it started */
+	int program_fd;			    /* pidfd of the program */
+	bool started;			    /* there is a program */
+	bool ended;			    /* it has ended */
+	bool told;			    /* what it used */
+	bool failed;			    /* the sandbox: why */
+	enum { LIVING, DYING, DEAD } state; /* of the box: what was done to end it */
+	uint64_t start_ns, end_ns;	    /* monotonic */
+	uint64_t deadline_ns;		    /* unless LIVING: when more has to be done */
+	uint64_t seen_cpu_ns;		    /* at the last look */
 	struct cpumeter meter;
 	struct err why; /* with failed */
 	struct outcome out;
@@ -84,15 +87,13 @@ int keeper_block_signals(struct err *e)
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-/* The pid namespace dies with its init. The group is killed too: on v2 by the kernel at once. */
-static void kill_box(struct keeper *k)
+/* Kill the proxy, and with it its pid namespace; the group, too. */
+static void kill_hard(struct keeper *k)
 {
 	struct err ignored;
 
-	if (k->dying)
-		return;
-	k->dying = true;
-	k->give_up_ns = report_now_ns() + END_TIMEOUT_NS;
+	k->state = DEAD;
+	k->deadline_ns = report_now_ns() + HARD_TIMEOUT_NS;
 	/* Fails only for a proxy that has ended already. */
 	(void)pidfd_send_signal(k->proxy_fd, SIGKILL, NULL, 0);
 	/* The namespace's death is what counts; it is waited for. */
@@ -100,18 +101,33 @@ static void kill_box(struct keeper *k)
 		return;
 }
 
+/* Have the proxy kill the rest, and wait for what it can tell. Before there is a program it does
+ * not listen. */
+static void kill_box(struct keeper *k)
+{
+	if (k->state != LIVING)
+		return;
+	if (!k->started || pidfd_send_signal(k->proxy_fd, RUN_KILL_SIGNAL, NULL, 0) < 0) {
+		kill_hard(k);
+		return;
+	}
+	k->state = DYING;
+	k->deadline_ns = report_now_ns() + SOFT_TIMEOUT_NS;
+}
+
 static void fail(struct keeper *k, const struct err *why)
 {
 	if (!k->failed)
 		k->why = *why;
 	k->failed = true;
-	kill_box(k);
+	if (k->state != DEAD)
+		kill_hard(k);
 }
 
 static void kill_for(struct keeper *k, enum kill_reason reason, int sig)
 {
 	/* A program that has ended cannot be killed for anything; the first reason stays. */
-	if (!k->ended && !k->dying) {
+	if (!k->ended && k->state == LIVING) {
 		k->out.killed = reason;
 		k->out.interrupt_signal = sig;
 	}
@@ -138,7 +154,7 @@ static int check_limits(struct keeper *k, struct err *e)
 	const struct limits *l = k->spec->limits;
 	uint64_t now = report_now_ns(), next = UINT64_MAX;
 
-	if (!k->started || k->ended || k->dying)
+	if (!k->started || k->ended || k->state != LIVING)
 		return 0;
 	if (l->wall_ns > 0) {
 		if (now - k->start_ns >= l->wall_ns) {
@@ -152,6 +168,7 @@ static int check_limits(struct keeper *k, struct err *e)
 
 		if (cpumeter_read(&k->meter, &used, e) < 0)
 			return -1;
+		k->seen_cpu_ns = used;
 		if (used >= limit) {
 			kill_for(k, KILL_CPU, 0);
 			return 0;
@@ -163,10 +180,11 @@ static int check_limits(struct keeper *k, struct err *e)
 	return next == UINT64_MAX ? 0 : set_timer(k, next, e);
 }
 
-static int on_started(struct keeper *k, int fds[REPORT_FDS], struct err *e)
+static int on_started(struct keeper *k, const struct run_report *r, int fds[REPORT_FDS],
+		      struct err *e)
 {
 	k->started = true;
-	k->start_ns = k->start_report.mono_ns;
+	k->start_ns = r->mono_ns;
 	k->proc_fd = take_fd(&fds[0]);
 	k->program_fd = take_fd(&fds[1]);
 	if (k->proc_fd < 0 || k->program_fd < 0)
@@ -174,6 +192,18 @@ static int on_started(struct keeper *k, int fds[REPORT_FDS], struct err *e)
 	if (k->spec->limits->cpu_ns > 0)
 		cpumeter_init(&k->meter, k->spec, k->proc_fd, k->program_fd);
 	return check_limits(k, e);
+}
+
+/* The proxy is ending everybody else and then itself. */
+static void on_ended(struct keeper *k, const struct run_report *r)
+{
+	k->ended = true;
+	k->end_ns = r->mono_ns;
+	k->out.wait_status = r->wait_status;
+	if (k->state == LIVING) {
+		k->state = DYING;
+		k->deadline_ns = report_now_ns() + SOFT_TIMEOUT_NS;
+	}
 }
 
 static int on_report(struct keeper *k, const struct run_report *r, int fds[REPORT_FDS],
@@ -186,23 +216,25 @@ static int on_report(struct keeper *k, const struct run_report *r, int fds[REPOR
 	case REPORT_STARTED:
 		if (k->started)
 			break;
-		k->start_report = *r;
-		return on_started(k, fds, e);
+		return on_started(k, r, fds, e);
 	case REPORT_EXEC_FAILED:
 		k->out.exec_failed = true;
 		return 0;
 	case REPORT_ENDED:
 		if (!k->started || k->ended)
 			break;
-		k->ended = true;
-		k->end_report = *r;
-		k->end_ns = r->mono_ns;
-		k->out.wait_status = r->wait_status;
-		if (!k->dying) {
-			/* The proxy is about to end and everybody else with it. */
-			k->give_up_ns = report_now_ns() + END_TIMEOUT_NS;
-			return set_timer(k, k->give_up_ns, e);
-		}
+		on_ended(k, r);
+		return 0;
+	case REPORT_USAGE:
+		if (!k->ended || k->told)
+			break;
+		k->told = true;
+		k->out.usage = (struct usage){
+			.cpu_ns = r->cpu_ns,
+			.max_rss_bytes = r->max_rss_kib * 1024,
+			.csw_voluntary = r->csw_voluntary,
+			.csw_forced = r->csw_forced,
+		};
 		return 0;
 	}
 	return err_set(e, ERR_BUG, "report from the box is out of order");
@@ -256,8 +288,7 @@ static int read_timer(struct keeper *k, struct err *e)
 /* Wait for the next event. 1: the proxy, and so everything in the box, has ended; 0; -1. */
 static int wait_event(struct keeper *k, struct err *e)
 {
-	bool leaving = k->dying || k->ended;
-	bool watch_oom = k->spec->cgroup && !leaving && !k->out_of_memory;
+	bool watch_oom = k->spec->cgroup && k->state == LIVING;
 	struct pollfd p[] = {
 		{.fd = k->sock, .events = POLLIN},
 		{.fd = k->proxy_fd, .events = POLLIN},
@@ -267,12 +298,14 @@ static int wait_event(struct keeper *k, struct err *e)
 	};
 	int timeout_ms = -1;
 
-	if (leaving) {
+	if (k->state != LIVING) {
 		uint64_t now = report_now_ns();
 
-		if (now >= k->give_up_ns)
+		if (now >= k->deadline_ns && k->state == DEAD)
 			return err_set(e, ERR_BUSY, "cannot kill the processes of the box");
-		timeout_ms = (int)((k->give_up_ns - now) / NSEC_PER_MSEC) + 1;
+		if (now >= k->deadline_ns)
+			kill_hard(k);
+		timeout_ms = (int)((k->deadline_ns - now) / NSEC_PER_MSEC) + 1;
 	}
 	if (poll(p, ARRAY_LEN(p), timeout_ms) < 0)
 		return errno == EINTR ? 0 : err_sys(e, ERR_SYSTEM, "wait for the box");
@@ -288,11 +321,9 @@ static int wait_event(struct keeper *k, struct err *e)
 		return -1;
 	if ((p[3].revents & POLLIN) && read_timer(k, e) < 0)
 		return -1;
-	if (p[4].revents & POLLIN) {
-		/* The whole box, as on v2; the program's end is then told as that of any other. */
-		k->out_of_memory = true;
-		return cgroup_kill(k->spec->cgroup, e);
-	}
+	/* The whole box, as the kernel does on v2; the program's end is told as any other. */
+	if (p[4].revents & POLLIN)
+		kill_box(k);
 	return 0;
 }
 
@@ -314,58 +345,30 @@ static void watch_box(struct keeper *k)
 
 /* --- figures --------------------------------------------------------------------------------- */
 
-static uint64_t timeval_ns(const struct timeval *t)
+static int reap_proxy(const struct keeper *k, struct err *e)
 {
-	return (uint64_t)t->tv_sec * NSEC_PER_SEC + (uint64_t)t->tv_usec * 1000;
-}
-
-static uint64_t less(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
-/* Reap the proxy. What it and all that was reaped in its namespace used, without its own part; that
- * is known up to its last report only, and where the program was alone it told the rest exactly. */
-static int reap(struct keeper *k, struct err *e)
-{
-	const struct run_report *last = k->ended ? &k->end_report : &k->start_report;
-	struct usage *u = &k->out.usage;
-	struct rusage all;
 	siginfo_t info;
 
-	/* glibc's waitid has no fifth argument. */
-	while (syscall(SYS_waitid, P_PIDFD, k->proxy_fd, &info, WEXITED, &all) < 0) {
+	while (waitid(P_PIDFD, (id_t)k->proxy_fd, &info, WEXITED) < 0) {
 		if (errno != EINTR)
 			return err_sys(e, ERR_SYSTEM, "wait for the box's init");
 	}
-	if (!k->started || k->failed)
-		return 0;
-	if (k->ended && k->end_report.alone) {
-		u->cpu_ns = k->end_report.program_cpu_ns;
-		u->csw_voluntary = k->end_report.program_csw_voluntary;
-		u->csw_forced = k->end_report.program_csw_forced;
-	} else {
-		u->cpu_ns = less(timeval_ns(&all.ru_utime) + timeval_ns(&all.ru_stime),
-				 last->own_cpu_ns);
-		u->csw_voluntary = less((uint64_t)all.ru_nvcsw, last->own_csw_voluntary);
-		u->csw_forced = less((uint64_t)all.ru_nivcsw, last->own_csw_forced);
-	}
-	u->max_rss_bytes = 1024 * (k->ended ? last->max_rss_kib : (uint64_t)all.ru_maxrss);
-	u->wall_ns = (k->ended ? k->end_ns : report_now_ns()) - k->start_ns;
 	return 0;
 }
 
+/* Everybody is dead: the figures. */
 static int collect(struct keeper *k, struct err *e)
 {
 	struct usage *u = &k->out.usage;
 	uint64_t by_process;
 
-	if (reap(k, e) < 0)
-		return -1;
-	if (k->failed)
-		return 0;
-	if (!k->ended && k->out.killed == KILL_NONE)
+	if (!k->told && k->out.killed == KILL_NONE)
 		return err_set(e, ERR_SYSTEM, "the box's init process was killed from outside");
+	/* It had to be killed itself: what is known is what was seen last. */
+	if (!k->told)
+		u->cpu_ns = k->seen_cpu_ns;
+	if (k->started)
+		u->wall_ns = (k->ended ? k->end_ns : report_now_ns()) - k->start_ns;
 	if (!k->spec->cgroup)
 		return 0;
 	by_process = u->cpu_ns;
@@ -448,12 +451,14 @@ int keeper_run(const struct run_spec *s, struct outcome *out, struct err *e)
 		*e = k.why;
 		goto out;
 	}
-	if (collect(&k, e) < 0)
+	if (reap_proxy(&k, e) < 0)
 		goto out;
 	if (k.failed) {
 		*e = k.why;
 		goto out;
 	}
+	if (collect(&k, e) < 0)
+		goto out;
 	*out = k.out;
 	rc = 0;
 out:

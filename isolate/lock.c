@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -112,21 +113,51 @@ int lock_parse(const char *name, char *text, size_t len, struct lock_record *out
 	return 0;
 }
 
+/* How long a box whose keeper was shot may take to die. */
+#define DYING_TRIES 5000 /* of 1 ms and a little */
+
+/* The lock proper is flock(2)'s: it goes with the open file, which a box's processes have too until
+ * they are dead, so that nobody gets a box that is not empty. Beside it the keeper holds a record
+ * lock of fcntl(2), which is its own and goes with it. Who finds only the first need not be sent
+ * away: the box is about to be free. */
+static bool keeper_lives(int fd)
+{
+	struct flock own = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	return fcntl(fd, F_GETLK, &own) < 0 || own.l_type != F_UNLCK;
+}
+
+static int acquire(int fd, unsigned box_id, bool wait, struct err *e)
+{
+	static const struct timespec pause = {.tv_nsec = 1000000};
+	struct flock own = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int tries = 0;
+
+	while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(e, ERR_SYSTEM, "lock box %u", box_id);
+		if (errno == EINTR)
+			continue;
+		if (keeper_lives(fd) || ++tries > DYING_TRIES)
+			return err_set(e, ERR_BUSY,
+				       "box %u is busy: another isolate works in it (--wait waits "
+				       "for it)",
+				       box_id);
+		(void)nanosleep(&pause, NULL); /* shorter is fine */
+	}
+	if (fcntl(fd, F_SETLK, &own) < 0)
+		return err_sys(e, ERR_SYSTEM, "lock box %u", box_id);
+	return 0;
+}
+
 int lock_take(int fd, unsigned box_id, bool wait, struct lock *out, struct err *e)
 {
 	char text[LOCK_TEXT_MAX], name[32];
 	struct lock_record r;
 	ssize_t len;
 
-	while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) < 0) {
-		if (errno == EWOULDBLOCK)
-			return err_set(e, ERR_BUSY,
-				       "box %u is busy: another isolate works in it (--wait waits "
-				       "for it)",
-				       box_id);
-		if (errno != EINTR)
-			return err_sys(e, ERR_SYSTEM, "lock box %u", box_id);
-	}
+	if (acquire(fd, box_id, wait, e) < 0)
+		return -1;
 	if (text_format(name, sizeof(name), "lock file of box %u", box_id) < 0)
 		return err_sys(e, ERR_BUG, "name lock file %u", box_id);
 	len = fdio_read_text(fd, text, sizeof(text));

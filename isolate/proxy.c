@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/sys.h"
@@ -72,74 +74,22 @@ static int build_box(const struct run_spec *s, int keeper_sock, int sock, int *p
 	return 0;
 }
 
+/* --- the program's life ---------------------------------------------------------------------- */
+
 static uint64_t timeval_ns(const struct timeval *t)
 {
 	return (uint64_t)t->tv_sec * NSEC_PER_SEC + (uint64_t)t->tv_usec * 1000;
 }
 
-/* What of the whole process tree's consumption is not the program's. */
-static void add_own_usage(struct run_report *r)
-{
-	struct rusage self;
-
-	if (getrusage(RUSAGE_SELF, &self) < 0)
-		return; /* cannot fail with valid arguments */
-	r->own_cpu_ns = timeval_ns(&self.ru_utime) + timeval_ns(&self.ru_stime);
-	r->own_csw_voluntary = (uint64_t)self.ru_nvcsw;
-	r->own_csw_forced = (uint64_t)self.ru_nivcsw;
-}
-
-static void add_program_usage(struct run_report *r)
-{
-	struct rusage reaped;
-
-	/* Orphans become our children, so having none means that the program left nobody. */
-	r->alone = waitid(P_ALL, 0, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 &&
-		   errno == ECHILD;
-	if (getrusage(RUSAGE_CHILDREN, &reaped) < 0)
-		return; /* cannot fail with valid arguments */
-	r->program_cpu_ns = timeval_ns(&reaped.ru_utime) + timeval_ns(&reaped.ru_stime);
-	r->program_csw_voluntary = (uint64_t)reaped.ru_nvcsw;
-	r->program_csw_forced = (uint64_t)reaped.ru_nivcsw;
-}
-
-/* Reap until the program's process has ended. Orphans come to us; whoever is left then dies with
- * this namespace when we exit, and the keeper gets all their consumption with ours. */
-static int wait_for_program(pid_t program, struct run_report *out, struct err *e)
-{
-	for (;;) {
-		struct rusage used;
-		int status;
-		pid_t pid = wait4(-1, &status, __WALL, &used);
-
-		if (pid < 0 && errno == EINTR)
-			continue;
-		if (pid < 0)
-			return err_sys(e, ERR_SYSTEM, "wait for the program");
-		out->max_rss_kib = MAX(out->max_rss_kib, (uint64_t)used.ru_maxrss);
-		if (pid != program)
-			continue;
-		out->kind = REPORT_ENDED;
-		out->wait_status = status;
-		out->mono_ns = report_now_ns();
-		add_own_usage(out);
-		add_program_usage(out);
-		return 0;
-	}
-}
-
-/* Clone the program's process, tell the keeper, and become as small as possible. */
+/* Clone the program's process and tell the keeper. */
 static int start_program(const struct run_spec *s, int sock, int proc_fd, pid_t *program,
 			 struct err *e)
 {
-	struct run_report started = {.kind = REPORT_STARTED};
+	struct run_report started = {.kind = REPORT_STARTED, .mono_ns = report_now_ns()};
 	int birth_fd = s->cgroup ? cgroup_birth_fd(s->cgroup) : -1;
 	auto_fd pidfd = -1;
 	pid_t pid;
 
-	/* Taken before the clone: limits count from here. */
-	add_own_usage(&started);
-	started.mono_ns = report_now_ns();
 	pid = sys_clone(0, &pidfd, birth_fd);
 	if (pid < 0)
 		return err_sys(e, ERR_SYSTEM, "start the program's process");
@@ -148,12 +98,90 @@ static int start_program(const struct run_spec *s, int sock, int proc_fd, pid_t 
 	if (report_send(sock, &started, (const int[]){proc_fd, pidfd}, 2) < 0)
 		return err_sys(e, ERR_SYSTEM, "report to the keeper");
 	*program = pid;
-	return priv_limit_caps(0, e);
+	return 0;
+}
+
+/* Reap whoever has ended, the orphans too, which come to us. *ended: whether the program is among
+ * them, its status is in *status then. With block, waits until nobody is left. */
+static int reap(pid_t program, bool block, bool *ended, int *status, struct err *e)
+{
+	for (;;) {
+		int how;
+		pid_t pid = waitpid(-1, &how, __WALL | (block ? 0 : WNOHANG));
+
+		if (pid < 0 && errno == EINTR)
+			continue;
+		if (pid == 0 || (pid < 0 && errno == ECHILD))
+			return 0;
+		if (pid < 0)
+			return err_sys(e, ERR_SYSTEM, "wait for the program");
+		if (pid == program) {
+			*ended = true;
+			*status = how;
+		}
+	}
+}
+
+/* SIGKILL to everybody in this pid namespace but us. No fork escapes: the kernel holds the list of
+ * tasks, and a fork in flight sees its signal. */
+static int kill_all(struct err *e)
+{
+	if (kill(-1, SIGKILL) < 0 && errno != ESRCH)
+		return err_sys(e, ERR_SYSTEM, "kill the processes of the box");
+	return 0;
+}
+
+/* Until the program ends, or the keeper has it ended. All signals are blocked, as in the keeper. */
+static int wait_for_program(pid_t program, struct run_report *out, struct err *e)
+{
+	bool ended = false;
+	sigset_t set;
+
+	if (sigemptyset(&set) < 0 || sigaddset(&set, SIGCHLD) < 0 ||
+	    sigaddset(&set, RUN_KILL_SIGNAL) < 0)
+		return err_sys(e, ERR_BUG, "fill signal set");
+	for (;;) {
+		int sig;
+
+		if (reap(program, false, &ended, &out->wait_status, e) < 0)
+			return -1;
+		if (ended)
+			break;
+		sig = sigwaitinfo(&set, NULL);
+		if (sig == RUN_KILL_SIGNAL && kill_all(e) < 0)
+			return -1;
+		if (sig < 0 && errno != EINTR)
+			return err_sys(e, ERR_SYSTEM, "wait for the program");
+	}
+	out->kind = REPORT_ENDED;
+	out->mono_ns = report_now_ns();
+	return 0;
+}
+
+/* The program has ended: so does everybody it left behind. */
+static int end_rest(struct run_report *out, struct err *e)
+{
+	struct rusage used;
+	bool ended = true;
+	int status;
+
+	if (kill_all(e) < 0 || reap(0, true, &ended, &status, e) < 0)
+		return -1;
+	if (getrusage(RUSAGE_CHILDREN, &used) < 0)
+		return err_sys(e, ERR_SYSTEM, "read what the program used");
+	*out = (struct run_report){
+		.kind = REPORT_USAGE,
+		.cpu_ns = timeval_ns(&used.ru_utime) + timeval_ns(&used.ru_stime),
+		.max_rss_kib = (uint64_t)used.ru_maxrss,
+		.csw_voluntary = (uint64_t)used.ru_nvcsw,
+		.csw_forced = (uint64_t)used.ru_nivcsw,
+	};
+	return 0;
 }
 
 static int run(const struct run_spec *s, int keeper_sock, int sock, struct err *e)
 {
-	struct run_report ended = {0};
+	struct run_report r = {0};
 	auto_fd proc_fd = -1;
 	pid_t program;
 
@@ -162,9 +190,16 @@ static int run(const struct run_spec *s, int keeper_sock, int sock, struct err *
 		return -1;
 	cleanup_fd(&proc_fd);
 	rootfs_free(s->rootfs);
-	if (wait_for_program(program, &ended, e) < 0)
+	/* All that is left to do is to kill; nothing outside this namespace can be named. */
+	if (priv_limit_caps(UINT64_C(1) << CAP_KILL, e) < 0)
 		return -1;
-	if (report_send(sock, &ended, NULL, 0) < 0)
+	if (wait_for_program(program, &r, e) < 0)
+		return -1;
+	if (report_send(sock, &r, NULL, 0) < 0)
+		return err_sys(e, ERR_SYSTEM, "report to the keeper");
+	if (end_rest(&r, e) < 0)
+		return -1;
+	if (report_send(sock, &r, NULL, 0) < 0)
 		return err_sys(e, ERR_SYSTEM, "report to the keeper");
 	return 0;
 }

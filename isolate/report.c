@@ -78,7 +78,7 @@ int report_receive(int sock, struct run_report *r, int fds[REPORT_FDS], struct e
 		return 0;
 	take_descriptors(&msg, fds);
 	/* The senders are ours, but one of them is about to become the program. */
-	if (n != (ssize_t)sizeof(got) || got.kind > REPORT_ENDED ||
+	if (n != (ssize_t)sizeof(got) || got.kind > REPORT_USAGE ||
 	    (got.kind == REPORT_ERROR && (got.err.kind <= ERR_NONE || got.err.kind > ERR_PLATFORM ||
 					  !memchr(got.err.text, '\0', sizeof(got.err.text))))) {
 		for (size_t i = 0; i < REPORT_FDS; i++)

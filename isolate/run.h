@@ -3,6 +3,7 @@
 #ifndef ISOLATE_RUN_H
 #define ISOLATE_RUN_H
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "common/defs.h"
@@ -37,23 +38,25 @@ struct run_spec {
  * arrives whole and in order. */
 enum run_report_kind {
 	REPORT_ERROR,	    /* the sandbox failed: err */
-	REPORT_STARTED,	    /* about to clone the program's process: mono_ns, own_cpu_ns; with the
-			       descriptors proc and program (pidfd) where asked for */
+	REPORT_STARTED,	    /* the program's process is there: mono_ns; comes with two descriptors,
+			       a procfs of the box and a pidfd of the program */
 	REPORT_EXEC_FAILED, /* the program could not be executed and its process ended */
-	REPORT_ENDED,	    /* all but err */
+	REPORT_ENDED,	    /* the program ended: mono_ns, wait_status */
+	REPORT_USAGE,	    /* nobody is left in the box: what all used, from cpu_ns on */
 };
 
 struct run_report {
 	enum run_report_kind kind;
-	uint64_t mono_ns;    /* when, on CLOCK_MONOTONIC */
-	uint64_t own_cpu_ns; /* what the proxy itself has used so far */
-	uint64_t own_csw_voluntary, own_csw_forced;
-	int wait_status;	 /* of the program */
-	uint64_t max_rss_kib;	 /* of the largest process reaped */
-	bool alone;		 /* no other process was left when the program ended */
-	uint64_t program_cpu_ns; /* everybody's who was reaped */
-	uint64_t program_csw_voluntary, program_csw_forced;
+	int wait_status;  /* of the program */
+	uint64_t mono_ns; /* when, on CLOCK_MONOTONIC */
+	uint64_t cpu_ns;
+	uint64_t max_rss_kib; /* of the largest process */
+	uint64_t csw_voluntary, csw_forced;
 	struct err err;
 };
+
+/* The keeper sends this to the proxy: kill everybody in the box, reap, report. Whoever dies with
+ * its namespace is reaped by the kernel, which forgets what it used. */
+#define RUN_KILL_SIGNAL SIGTERM
 
 #endif

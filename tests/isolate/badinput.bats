@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+# Wrong usage and wrong numbers: exit status 2, one line, nothing on standard output, no meta file.
+
+load ../lib/common
+
+setup() {
+	common_setup
+	isolate -b "$BOX" --init >/dev/null
+}
+
+# refused ARG...: as wrong usage.
+refused() {
+	expect 2 isolate -b "$BOX" "$M" "$@"
+	is "$output" ""
+	one_line
+	[[ ! -e $T/meta ]] || fail "wrote a meta file"
+}
+
+@test "usage: nothing to do" {
+	expect 2 isolate
+	says "nothing to do"
+	is "$output" ""
+	one_line
+}
+
+@test "usage: an empty argument vector" {
+	expect 2 as_caller python3 -c '
+import ctypes, sys
+libc = ctypes.CDLL(None)
+argv = (ctypes.c_char_p * 1)(None)
+libc.execve(sys.argv[1].encode(), argv, argv)' "$TEST_PREFIX/bin/isolate"
+	one_line
+}
+
+@test "usage: unknown and malformed options" {
+	refused --no-such-option --run -- /bin/true
+	refused -Z --run -- /bin/true
+	refused --run=x -- /bin/true
+	refused --stdin --run
+	refused --meta= --run -- /bin/true
+}
+
+@test "usage: --run without a command, and a command without --run" {
+	refused --run
+	refused --run --
+	refused --run -- ''
+	refused --init -- /bin/true
+	refused --cleanup extra
+}
+
+@test "usage: two commands at once" {
+	refused --init --cleanup
+	refused --init --run -- /bin/true
+}
+
+@test "numbers: whole, decimal, in range, or refused" {
+	local v o
+	for v in abc '' -1 +1 1x 0x10 nan inf 1e3 ' 1' 99999999999999999999; do
+		for o in mem stack fsize core open-files processes box-id syscalls; do
+			refused "--$o=$v" --run -- /bin/true
+		done
+		for o in time wall-time extra-time; do
+			refused "--$o=$v" --run -- /bin/true
+		done
+		refused --cg "--cg-mem=$v" --run -- /bin/true
+	done
+}
+
+@test "numbers: fractions are for times only" {
+	refused --mem=1.5 --run -- /bin/true
+	refused --processes=1.5 --run -- /bin/true
+	expect 0 isolate -b "$BOX" -t 1.5 -w 5. -x .5 --run -- /bin/true
+}
+
+@test "usage: --cg-mem needs --cg" {
+	refused --cg-mem=1000 --run -- /bin/true
+	says "--cg-mem needs --cg"
+}
+
+@test "usage: --syscalls is a sum of known restrictions" {
+	refused --syscalls=32 --run -- /bin/true
+	expect 0 isolate -b "$BOX" --syscalls=0 --run -- /bin/grep -q 'NoNewPrivs:.1' /proc/self/status
+}
+
+@test "usage: malformed rules and references" {
+	refused --dir=a:nonsense --run -- /bin/true
+	refused --dir=../x=/tmp --run -- /bin/true
+	refused --image='A B' --run -- /bin/true
+	refused --env==x --run -- /bin/true
+}
+
+@test "usage: options of other versions are accepted" {
+	expect 0 isolate -b "$BOX" --cg-timing -s --run -- /bin/true
+	expect 0 isolate -b "$BOX" --no-cg-timing -s --run -- /bin/true
+}
+
+@test "help: fits 80 columns, names every option, exits 0" {
+	expect 0 isolate --help
+	is "$(awk 'length > 80' <<<"$output")" ""
+	prints --wall-time
+	prints --box-id
+	is "$stderr" ""
+}
+
+@test "version: is one line" {
+	expect 0 isolate --version
+	is "$(wc -l <"$T/x.out")" 1
+	[[ $output == isolate-oci* ]]
+}
+
+@test "privilege: without root's rights it says what to do" {
+	need user
+	cp "$TEST_PREFIX/bin/isolate" "$T/plain"
+	chmod 755 "$T/plain"
+	expect 2 as_caller "$T/plain" -b "$BOX" --run -- /bin/true
+	says "setuid"
+	one_line
+	expect 2 as_caller setpriv --no-new-privs "$TEST_PREFIX/bin/isolate" -b "$BOX" --run -- /bin/true
+	says "setuid"
+}
+
+@test "privilege: root of a user namespace is not enough" {
+	need user
+	x as_caller unshare --user --map-root-user true
+	((status == 0)) || skip "part: no user namespaces for users here"
+	cp "$TEST_PREFIX/bin/isolate" "$T/plain"
+	chmod 755 "$T/plain"
+	expect 2 as_caller unshare --user --map-root-user "$T/plain" -b "$BOX" --run -- /bin/true
+	says "user namespace"
+}

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+# Limits and meters by control groups.
+
+load ../lib/common
+
+setup() {
+	common_setup
+	need cgroup
+	isolate -b "$BOX" --cg --init >/dev/null
+}
+
+run_box() { isolate -b "$BOX" "$M" --cg "$@"; }
+py_box() { run_box "${@:1:$#-1}" --run -- /usr/bin/python3 -c "${*: -1}"; }
+SPIN='while :; do :; done'
+
+@test "cg: memory over --cg-mem is reported as oom" {
+	expect 1 py_box --cg-mem=50000 'b = bytearray(200 << 20)'
+	is "$stderr" "Caught fatal signal 9"
+	meta_is cg-oom-killed 1
+	meta_is status SG
+	meta_is exitsig 9
+	meta_lacks killed
+	between 45000 "$(meta cg-mem)" 50000
+}
+
+@test "cg: all processes together are limited" {
+	expect 1 run_box --cg-mem=60000 -p --run -- /bin/sh -c '
+		for i in 1 2 3 4; do /usr/bin/python3 -c "
+b = bytearray(30 << 20)
+import time; time.sleep(100)" & done; wait'
+	meta_is cg-oom-killed 1
+}
+
+@test "cg: files in /tmp count as memory" {
+	expect 1 run_box --cg-mem=50000 -p --run -- /bin/sh -c 'head -c 150M /dev/zero >/tmp/f'
+	meta_is cg-oom-killed 1
+}
+
+@test "cg: peak memory is that of this run" {
+	expect 0 py_box 'b = bytearray(80 << 20)'
+	between 80000 "$(meta cg-mem)" 120000
+	expect 0 py_box 'pass'
+	between 1000 "$(meta cg-mem)" 40000
+	expect 0 py_box 'b = bytearray(80 << 20)'
+	between 80000 "$(meta cg-mem)" 120000
+	meta_lacks cg-oom-killed
+}
+
+@test "cg: an oom kill is not told again in the next run" {
+	expect 1 py_box --cg-mem=50000 'b = bytearray(200 << 20)'
+	meta_is cg-oom-killed 1
+	expect 0 py_box --cg-mem=50000 'pass'
+	meta_lacks cg-oom-killed
+}
+
+@test "cg: --cg-mem=0 is no limit" {
+	expect 0 py_box --cg-mem=0 'b = bytearray(80 << 20)'
+}
+
+@test "cg: CPU time of all processes is counted and limited" {
+	expect 1 run_box -p -t 0.5 --run -- /bin/sh -c "($SPIN) & ($SPIN) & $SPIN"
+	meta_is message "Time limit exceeded"
+	between 0.5 "$(meta time)" 0.6
+	expect 1 run_box -p -t 0.3 --run -- /bin/sh -c "( ($SPIN) & ) ; sleep 100"
+	between 0.3 "$(meta time)" 0.4
+}
+
+@test "cg: CPU time of children that nobody waits for is counted" {
+	# Without a group it would be lost: reaped by the kernel.
+	expect 1 py_box -p -t 0.3 'import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    if os.fork() == 0:
+        while time.process_time() < 0.02: pass
+        os._exit(0)
+    time.sleep(0.01)'
+	meta_is message "Time limit exceeded"
+	between 0.3 "$(meta time)" 0.5
+}
+
+@test "cg: CPU time starts at zero in every run" {
+	expect 1 run_box -t 0.3 --run -- /bin/sh -c "$SPIN"
+	expect 0 run_box -t 0.3 --run -- /bin/true
+	between 0 "$(meta time)" 0.1
+}
+
+@test "cg: --no-cg-timing measures processes" {
+	expect 1 run_box --no-cg-timing -t 0.3 --run -- /bin/sh -c "$SPIN"
+	between 0.3 "$(meta time)" 0.35
+	grep -q ^cg-mem: "$T/meta"
+}
+
+@test "cg: processes are limited by the group" {
+	expect 1 run_box -p4 --run -- /bin/sh -c 'sleep 100 & sleep 100 & sleep 100 & sleep 100 & exit 3'
+	says 'fork'
+}
+
+@test "cg: the program cannot see or leave its group" {
+	expect 0 run_box -p --run -- /bin/sh -c 'cut -d: -f3 /proc/self/cgroup | sort -u; ls /sys 2>/dev/null; exit 0'
+	is "$output" /
+}
+
+@test "cg: wall limit, exit code and signals are told as without" {
+	expect 1 run_box -w 0.3 --run -- /bin/sleep 100
+	meta_is message "Time limit exceeded (wall clock)"
+	expect 1 run_box --run -- /bin/sh -c 'exit 7'
+	meta_is exitcode 7
+	expect 1 run_box --run -- /bin/sh -c 'kill -9 $$'
+	meta_is exitsig 9
+	meta_lacks cg-oom-killed
+}
+
+@test "cg: no group is left after runs" {
+	expect 0 run_box --run -- /bin/true
+	expect 0 isolate -b "$BOX" --cg --cleanup
+	local where
+	where=$(isolate --print-cg-root)
+	is "$(find /sys/fs/cgroup -maxdepth 4 -type d -path "*${where#/sys/fs/cgroup}/box-$BOX*")" ""
+}

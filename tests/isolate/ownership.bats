@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+# Whose the files in the box are, before, during and after a run.
+
+load ../lib/common
+
+setup() {
+	common_setup
+	isolate -b "$BOX" --init >/dev/null
+	B=$BOXES/$BOX/box
+	ME=$(stat -c %u "$T")
+	PROG=$(($(conf first_uid) + BOX))
+}
+
+sh_box() { isolate -s -b "$BOX" "$M" -p "${@:1:$#-1}" --run -- /bin/sh -c "${*: -1}"; }
+foreign() { find "$B" ! -uid "$ME" -o ! -gid "$ME"; }
+
+@test "owner: the caller's files are the program's inside" {
+	as_caller mkdir "$B/d"
+	as_caller touch "$B/d/f"
+	as_caller chmod 600 "$B/d/f"
+	expect 0 sh_box 'stat -c "%u %g %a" . d d/f; echo x >>d/f; cat d/f'
+	is "$output" "$PROG $PROG 700
+$PROG $PROG 755
+$PROG $PROG 600
+x"
+	is "$(foreign)" ""
+}
+
+@test "owner: the program's files are the caller's afterwards" {
+	expect 0 sh_box 'mkdir -p a/b; echo x >a/b/c; chmod 000 a/b/c; chmod 500 a/b'
+	is "$(foreign)" ""
+	is "$(stat -c %a "$B/a/b/c")" 0
+	as_caller chmod 644 "$B/a/b/c"
+	is "$(cat "$B/a/b/c")" x
+}
+
+@test "owner: also after a run that the sandbox could not start" {
+	as_caller touch "$B/f"
+	expect 2 sh_box -i nothing true
+	is "$(foreign)" ""
+	expect 2 sh_box -c nowhere true
+	is "$(foreign)" ""
+}
+
+@test "owner: files that root put into the box are the program's" {
+	need root
+	mkdir "$B/d"
+	echo secret >"$B/d/f"
+	chmod 600 "$B/d/f"
+	chown -R 4321:4321 "$B/d"
+	expect 0 sh_box 'cat d/f; echo more >>d/f'
+	is "$output" secret
+	is "$(stat -c %u "$B/d/f")" 0
+}
+
+@test "owner: a user's file with another group of his can be used" {
+	need user
+	touch "$B/f"
+	chown "$TEST_UID:$((TEST_UID + 7))" "$B/f"
+	expect 0 sh_box 'echo x >f; cat f'
+	is "$output" x
+}
+
+@test "box: is the caller's alone whatever the program makes of its mode" {
+	expect 0 sh_box 'chmod 777 /box'
+	is "$(stat -c '%a %u' "$B")" "700 $ME"
+	expect 0 sh_box 'chmod 000 /box'
+	is "$(stat -c '%a %u' "$B")" "700 $ME"
+}
+
+@test "special-files: links, fifos, sockets are gone after a run" {
+	expect 0 sh_box 'mkdir d; ln -s /etc/passwd link; ln -s x d/link; mkfifo d/fifo
+		/usr/bin/python3 -c "import socket; socket.socket(socket.AF_UNIX).bind(\"d/sock\")"; touch d/file'
+	is "$(cd "$B" && find . -mindepth 1 | sort | paste -sd ' ')" "./d ./d/file"
+	[[ -e /etc/passwd ]]
+}
+
+@test "special-files: those left in old subdirectories are found too" {
+	expect 0 sh_box 'mkdir -p d/e; touch d/e/f'
+	expect 0 sh_box 'ln -s x d/e/link'
+	is "$(find "$B" -type l)" ""
+}
+
+@test "special-files: --special-files keeps them" {
+	expect 0 sh_box --special-files 'ln -s /etc/passwd link; mkfifo fifo'
+	is "$(find "$B" -mindepth 1 -printf '%f %y %U\n' | sort)" "fifo p $ME
+link l $ME"
+}
+
+@test "special-files: a program that was killed leaves none either" {
+	expect 1 isolate -s -b "$BOX" -w 0.5 -p --run -- /bin/sh -c 'ln -s x y; sleep 1000'
+	is "$(find "$B" -type l)" ""
+}
+
+@test "box: set-id bits do not survive" {
+	expect 0 sh_box 'cp /bin/true a; chmod 4755 a; cp /bin/true b; chmod 2755 b; exit 0'
+	is "$(find "$B" -perm /6000 -type f)" ""
+}
+
+@test "box: a tree deeper than any path is put in order and removed" {
+	expect 0 isolate -s -b "$BOX" --run -- /usr/bin/python3 -c '
+import os
+for i in range(3000):
+    os.mkdir("d" * 20); os.chdir("d" * 20)
+os.symlink("/etc", "link"); open("file", "w").close()'
+	expect 0 isolate -s -b "$BOX" --cleanup
+	[[ ! -e $BOXES/$BOX ]]
+}
+
+@test "owner: files stay where there are no id-mapped mounts" {
+	# overlayfs cannot be id-mapped by its user: the walk is used.
+	need root overlay
+	mkdir "$T/l" "$T/u" "$T/w"
+	cat >"$T/script" <<-'END'
+		set -e
+		mount -t overlay -o "lowerdir=$1/l,upperdir=$1/u,workdir=$1/w" overlay "$2"
+		chmod 755 "$2"
+		i="$3/bin/isolate -s --as-uid=$4 --as-gid=$4 -b $5"
+		$i --init >/dev/null
+		echo hello >"$2/$5/box/f"; chown "$4:$4" "$2/$5/box/f"; chmod 600 "$2/$5/box/f"
+		$i -p --run -- /bin/sh -c 'cat f; stat -c %u f; echo x >new; mkdir -p a/b; ln -s x a/link'
+		find "$2/$5/box" -mindepth 1 -printf '%P %u\n' | sort
+		grep -c " /box .*idmapped" /proc/self/mountinfo || true
+		$i --cleanup
+	END
+	expect 0 unshare --mount --propagation private bash "$T/script" "$T" "$BOXES" "$TEST_PREFIX" \
+		"$TEST_UID" "$BOX"
+	is "$output" "hello
+$PROG
+a $TEST_UID
+a/b $TEST_UID
+f $TEST_UID
+new $TEST_UID
+0"
+}
