@@ -7,8 +7,10 @@
  * past by setting a bit above (CVE-2019-10063 and its relatives). Also the table covers 32-bit
  * programs and refuses calls that are newer than itself, and all of it costs some microseconds.
  *
- * The program tests one number after the other. Linux 5.11 and later remember which calls are
- * allowed whatever their arguments are, and do not even run the filter for those. */
+ * The rules are sorted by number, and a chunk of them is skipped by one comparison. Linux 5.11 and
+ * later remember which calls are allowed whatever their arguments are, and do not even run the
+ * filter for those; to find out it runs through the filter once for each number when it is loaded,
+ * which is what makes short ways worth it. */
 #include "isolate/seccomp.h"
 
 #include <asm/ioctls.h>
@@ -91,6 +93,7 @@ struct rule {
 #define F_SETLK64_I386	13
 #define F_SETLKW64_I386 14
 
+/* A call has one rule without conditions, or any number with. */
 static const struct rule rules[] = {
 	/* --- namespaces and mounts: with a user namespace of its own the program would be root
 	 * over new mounts. clone3 hides its flags behind a pointer; C libraries then use clone. */
@@ -194,13 +197,32 @@ static const struct rule rules[] = {
 /* x32 calls have this bit set in their number, under the native architecture's name. */
 #define X32_BIT 0x40000000u
 
+/* Rules that one jump skips. */
+#define CHUNK 8
+
+_Static_assert(ARRAY_LEN(rules) <= UINT8_MAX, "rules are numbered with 8 bits");
+
 static void emit(struct filter *f, uint16_t code, uint32_t k, size_t jt, size_t jf)
 {
-	/* One over the end stays: filter_build looks at the count. */
+	/* What does not fit spoils the program: filter_build looks at the count. */
+	if (jt > UINT8_MAX || jf > UINT8_MAX)
+		f->count = FILTER_SIZE_MAX;
 	if (f->count < FILTER_SIZE_MAX)
 		f->code[f->count] = (struct sock_filter){
 			.code = code, .jt = (uint8_t)jt, .jf = (uint8_t)jf, .k = k};
 	f->count++;
+}
+
+/* Let the conditional jump at `at`, when taken, go to `target`. One that does not reach spoils the
+ * program, so that filter_build fails. */
+static void set_jump(struct filter *f, size_t at, size_t target)
+{
+	size_t distance = target - at - 1;
+
+	if (distance > UINT8_MAX || at >= FILTER_SIZE_MAX)
+		f->count = FILTER_SIZE_MAX + 1;
+	else
+		f->code[at].jt = (uint8_t)distance;
 }
 
 static void emit_load(struct filter *f, uint32_t offset)
@@ -255,19 +277,122 @@ static void emit_cond(struct filter *f, const struct cond *c, size_t rest)
 	}
 }
 
-/* nr is in the accumulator before and after. */
-static void emit_rule(struct filter *f, const struct rule *r, int number)
+static size_t rule_len(const struct rule *r)
 {
-	size_t first = cond_len(&r->conds[0]), second = cond_len(&r->conds[1]);
-	bool conds = first + second > 0;
+	return cond_len(&r->conds[0]) + cond_len(&r->conds[1]) + 1;
+}
 
-	/* Over conditions, return, and the reload of nr that only conditions need. */
-	emit(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, first + second + 1 + conds);
-	emit_cond(f, &r->conds[0], second + 1);
-	emit_cond(f, &r->conds[1], 1);
-	emit_return(f, SECCOMP_RET_ERRNO | ((uint32_t)r->error & SECCOMP_RET_DATA));
-	if (conds)
-		emit_load(f, OFFSET_NR);
+static uint32_t rule_action(const struct rule *r)
+{
+	return SECCOMP_RET_ERRNO | ((uint32_t)r->error & SECCOMP_RET_DATA);
+}
+
+static bool is_plain(const struct rule *r)
+{
+	return r->conds[0].op == COND_NONE;
+}
+
+/* Indices of the rules that count here, in the order of their numbers; rules for one call keep the
+ * order of the table. Returns how many. */
+static size_t sort_rules(const int *numbers, unsigned flags, uint8_t out[ARRAY_LEN(rules)])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		size_t at = count;
+
+		if (numbers[rules[i].call] < 0 || (rules[i].flags && !(rules[i].flags & flags)))
+			continue;
+		for (; at && numbers[rules[out[at - 1]].call] > numbers[rules[i].call]; at--)
+			out[at] = out[at - 1];
+		out[at] = (uint8_t)i;
+		count++;
+	}
+	return count;
+}
+
+/* All rules of one call, the first `count` in order: each falls through to the next, and the last
+ * one to "allow", since no other rule can match this number. */
+static void emit_call(struct filter *f, const uint8_t *order, size_t count, uint32_t number)
+{
+	size_t len = 1;
+
+	for (size_t i = 0; i < count; i++)
+		len += rule_len(&rules[order[i]]);
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, number, 0, len);
+	for (size_t i = 0; i < count; i++) {
+		const struct rule *r = &rules[order[i]];
+
+		emit_cond(f, &r->conds[0], cond_len(&r->conds[1]) + 1);
+		emit_cond(f, &r->conds[1], 1);
+		emit_return(f, rule_action(r));
+	}
+	emit_return(f, SECCOMP_RET_ALLOW);
+}
+
+/* Calls that are refused whatever their arguments are take one comparison each, with the returns of
+ * the chunk behind it. */
+struct pending {
+	size_t at[CHUNK];
+	uint32_t action[CHUNK];
+	size_t count;
+};
+
+static void emit_pending(struct filter *f, const struct pending *p)
+{
+	size_t target[CHUNK];
+
+	emit_return(f, SECCOMP_RET_ALLOW);
+	for (size_t i = 0; i < p->count; i++) {
+		size_t first = 0;
+
+		/* One return for all that fail in the same way: made for the first of them. */
+		while (p->action[first] != p->action[i])
+			first++;
+		target[i] = first < i ? target[first] : f->count;
+		if (first == i)
+			emit_return(f, p->action[i]);
+		set_jump(f, p->at[i], target[i]);
+	}
+}
+
+/* One chunk of calls: rules order[0] to order[count - 1]. */
+static void emit_chunk(struct filter *f, const int *numbers, const uint8_t *order, size_t count)
+{
+	size_t skip_at = f->count, same;
+	struct pending p = {0};
+
+	emit(f, BPF_JMP | BPF_JGT | BPF_K, (uint32_t)numbers[rules[order[count - 1]].call], 0, 0);
+	for (size_t i = 0; i < count; i += same) {
+		enum filter_syscall call = rules[order[i]].call;
+
+		for (same = 1; i + same < count && rules[order[i + same]].call == call;)
+			same++;
+		if (is_plain(&rules[order[i]])) {
+			p.at[p.count] = f->count;
+			p.action[p.count++] = rule_action(&rules[order[i]]);
+			emit(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)numbers[call], 0, 0);
+		} else {
+			emit_call(f, order + i, same, (uint32_t)numbers[call]);
+		}
+	}
+	emit_pending(f, &p);
+	set_jump(f, skip_at, f->count);
+}
+
+static void emit_rules(struct filter *f, const int *numbers, unsigned flags)
+{
+	uint8_t order[ARRAY_LEN(rules)];
+	size_t count = sort_rules(numbers, flags, order), len;
+
+	for (size_t i = 0; i < count; i += len) {
+		len = MIN(CHUNK, count - i);
+		/* The rules of one call stay together. */
+		while (i + len < count && len > 1 &&
+		       rules[order[i + len]].call == rules[order[i + len - 1]].call)
+			len--;
+		emit_chunk(f, numbers, order + i, len);
+	}
 }
 
 /* All for one architecture; returns from every path. */
@@ -287,9 +412,7 @@ static void emit_arch(struct filter *f, const int *numbers, unsigned flags, bool
 	}
 	emit(f, BPF_JMP | BPF_JGT | BPF_K, FILTER_NEWEST, 0, 1);
 	emit_return(f, SECCOMP_RET_ERRNO | ENOSYS);
-	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-		if (numbers[rules[i].call] >= 0 && (!rules[i].flags || (rules[i].flags & flags)))
-			emit_rule(f, &rules[i], numbers[rules[i].call]);
+	emit_rules(f, numbers, flags);
 	emit_return(f, SECCOMP_RET_ALLOW);
 }
 
