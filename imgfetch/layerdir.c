@@ -19,7 +19,7 @@
  * follow each other, with a look into subdirectories between them. */
 #define CACHE_SLOTS 4
 /* Remembered names of one layer: a million directories of an ordinary tree need 60 MB. */
-#define NAMES_BYTES_MAX (UINT64_C(256) << 20)
+#define NAMES_BYTES_MAX (UINT64_C(128) << 20)
 
 #define DIR_MODE_IMPLIED 0755
 #define OPAQUE_XATTR	 "user.overlay.opaque"

@@ -21,7 +21,7 @@
 #define ENTRIES_DEFAULT	   UINT64_C(2000000)
 #define BYTES_DEFAULT	   (UINT64_C(64) << 30)
 #define RATIO_DEFAULT	   250
-#define SKIPPED_PATHS_MAX  4096 /* devices that hard links may point to */
+#define SKIPPED_PATHS_MAX  512 /* devices that hard links may point to */
 #define XATTRS_KEPT_PREFIX "user."
 #define XATTRS_OVERLAY	   "user.overlay."
 
