@@ -2,6 +2,7 @@
 # The straight ways: images made by umoci and skopeo, pulled from Debian's registry and from OCI
 # layouts, listed, inspected, removed.
 load ../lib/common
+load ../lib/registry
 
 setup_file() {
 	need registry umoci skopeo
@@ -11,19 +12,16 @@ setup_file() {
 		cat "$BATS_FILE_TMPDIR/log"
 		return 1
 	}
-	start_registry
+	registry_start "$BATS_FILE_TMPDIR/registry"
 	local name
 	for name in one two; do
-		skopeo copy -q --dest-tls-verify=false "oci:$IMAGES/oci:$name" "docker://$REGISTRY/team/$name:v1"
-		skopeo copy -q --dest-tls-verify=false --format v2s2 "oci:$IMAGES/oci:$name" \
-			"docker://$REGISTRY/team/$name:docker"
+		registry_push "$IMAGES/oci:$name" "team/$name:v1"
+		registry_push "$IMAGES/oci:$name" "team/$name:docker" --format v2s2
 	done
 	chmod -R a+rX "$BATS_FILE_TMPDIR"
 }
 
-teardown_file() {
-	[[ -z ${REGISTRY_PID:-} ]] || kill "$REGISTRY_PID" 2>/dev/null || true
-}
+teardown_file() { registry_stop; }
 
 # one: three layers, a file replaced and one deleted between them; two: shares the first with one.
 make_images() {
@@ -42,24 +40,6 @@ make_images() {
 	umoci config --image "$d/oci:one" --config.env GREETING="hello world" \
 		--config.workingdir /srv --config.user 1000:1000 --config.cmd /bin/sh --config.cmd -l
 	umoci insert --image "$d/oci:two" "$d/b/replaced" /etc/other
-}
-
-start_registry() {
-	local d=$BATS_FILE_TMPDIR/registry
-	mkdir "$d"
-	cat >"$d/config.yml" <<-END
-		version: 0.1
-		log: {level: info, formatter: text}
-		storage: {filesystem: {rootdirectory: $d/data}}
-		http: {addr: "127.0.0.1:0"}
-	END
-	docker-registry serve "$d/config.yml" >"$d/log" 2>&1 3>&- &
-	REGISTRY_PID=$!
-	wait_for 20 grep -q 'listening on 127' "$d/log" || {
-		cat "$d/log"
-		return 1
-	}
-	REGISTRY=$(grep -o 'listening on 127.0.0.1:[0-9]*' "$d/log" | cut -d' ' -f3)
 }
 
 # The digest that another tool computes of the manifest.
@@ -122,10 +102,10 @@ layer_dirs() {
 }
 
 @test "pull: a tag that moved is followed, and the old image stays" {
-	skopeo copy -q --dest-tls-verify=false "oci:$IMAGES/oci:one" "docker://$REGISTRY/team/moving:$TEST_AS"
+	registry_push "$IMAGES/oci:one" "team/moving:$TEST_AS"
 	expect 0 pull -q "$REGISTRY/team/moving:$TEST_AS"
 	local old=$output
-	skopeo copy -q --dest-tls-verify=false "oci:$IMAGES/oci:two" "docker://$REGISTRY/team/moving:$TEST_AS"
+	registry_push "$IMAGES/oci:two" "team/moving:$TEST_AS"
 	expect 0 pull -q "$REGISTRY/team/moving:$TEST_AS"
 	[[ $output != "$old" ]] || fail "still the old image"
 	expect 0 imgfetch inspect --store="$T/store" "$REGISTRY/team/moving:$TEST_AS"
