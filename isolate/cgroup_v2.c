@@ -101,19 +101,20 @@ static int enable_level(int fd, unsigned level, const char *path, struct err *e)
 		if (cgroup_has_word(given, needed[i]))
 			continue;
 		if (!cgroup_has_word(have, needed[i]))
-			return err_set(e, ERR_CONFIG,
-				       "cgroup controller '%s' is missing %u levels above '%s': "
-				       "delegate it to that group, or boot without "
-				       "cgroup_disable=%s",
-				       needed[i], level, path, needed[i]);
+			return err_set(
+				e, ERR_CONFIG,
+				"cgroup controller '%s' is missing in %s'%s': delegate it to "
+				"that group, or boot without cgroup_disable=%s",
+				needed[i], level ? "a parent of " : "", path, needed[i]);
 		if (!give(fd, needed[i], &why))
 			continue;
 		if (why.errnum == EBUSY)
-			return err_set(e, ERR_CONFIG,
-				       "the control group %u levels above '%s' holds processes, so "
-				       "that its children get no controllers: set cg_root to a "
-				       "group without processes, or move them into a child group",
-				       level, path);
+			return err_set(
+				e, ERR_CONFIG,
+				"%s'%s' holds processes, so that control groups in it get no "
+				"controllers: set cg_root to a group without processes, or "
+				"move these into a child group",
+				level ? "a parent of " : "", path);
 		*e = why;
 		return err_wrap(e, "prepare control group '%s'", path);
 	}
