@@ -156,17 +156,25 @@ bool store_caller_is_root(void)
 int store_user_path(const char *xdg_data_home, const char *home, char *out, size_t size,
 		    struct err *e)
 {
-	int ret;
+	const char *base = home, *below = "/.local/share";
 
 	/* The XDG base directory specification: relative values are to be ignored. */
-	if (xdg_data_home && xdg_data_home[0] == '/')
-		ret = text_format(out, size, "%s/isolate/images", xdg_data_home);
-	else if (home && home[0] == '/')
-		ret = text_format(out, size, "%s/.local/share/isolate/images", home);
-	else
+	if (xdg_data_home && xdg_data_home[0] == '/') {
+		base = xdg_data_home;
+		below = "";
+	}
+	if (!base || base[0] != '/')
 		return err_set(e, ERR_CONFIG,
 			       "no place for an image store of your own: HOME is not set");
-	if (ret < 0)
+	/* The path is written into records that have one line each. */
+	for (const char *p = base; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return err_set(e, ERR_CONFIG,
+				       "'%s', from the environment, is no path to "
+				       "keep an image store in",
+				       text_quote(base).s);
+	}
+	if (text_format(out, size, "%s%s/isolate/images", base, below) < 0)
 		return err_sys(e, ERR_CONFIG, "path of your image store, from HOME");
 	return 0;
 }

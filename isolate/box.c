@@ -169,7 +169,12 @@ int box_begin_use(const struct box *b, const struct priv *owner, struct box_use 
 	/* What root put there may belong to anybody, and clients that are root rely on the program
 	 * being able to use it. An ordinary user's files are his already. */
 	struct boxtree_job job = {
-		.chown = true, .uid = owner->uid, .gid = owner->gid, .from_uid = b->uid};
+		.chown = true,
+		.strangers = owner->root,
+		.uid = owner->uid,
+		.gid = owner->gid,
+		.from_uid = b->uid,
+	};
 	int mapped;
 
 	*out = BOX_USE_NONE;
@@ -201,6 +206,7 @@ static int settle_files(const struct box *b, const struct priv *owner, bool keep
 {
 	struct boxtree_job job = {
 		.chown = !use->idmapped || owner->root,
+		.strangers = owner->root,
 		.uid = owner->uid,
 		.gid = owner->gid,
 		.from_uid = b->uid,

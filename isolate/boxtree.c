@@ -72,6 +72,11 @@ static int adjust(const struct boxtree_job *job, int fd, const struct stat *st, 
 	return 0;
 }
 
+static bool is_ours(const struct boxtree_job *job, const struct stat *st)
+{
+	return job->strangers || st->st_uid == job->uid || st->st_uid == job->from_uid;
+}
+
 static bool is_special(mode_t mode)
 {
 	return !S_ISREG(mode) && !S_ISDIR(mode);
@@ -98,6 +103,8 @@ static int do_entry(struct walk *w, const struct dirent *d, struct err *e)
 			       text_quote(d->d_name).s);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, ERR_SYSTEM, "look at '%s' in the box", text_quote(d->d_name).s);
+	if (!is_ours(w->job, &st))
+		return 0;
 	if (w->job->drop_special && is_special(st.st_mode)) {
 		if (unlinkat(parent, d->d_name, 0) < 0 && errno != ENOENT)
 			return err_sys(e, ERR_SYSTEM, "remove '%s' from the box",

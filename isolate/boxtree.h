@@ -9,8 +9,11 @@
 #include "common/err.h"
 
 struct boxtree_job {
-	bool chown; /* everything gets uid and gid, but files with several names are refused
-		       unless they are the users' (from_uid, uid) already */
+	bool chown;	/* everything gets uid and gid, but files with several names are refused
+			   unless they are the users' (from_uid, uid) already */
+	bool strangers; /* also what is neither uid's nor from_uid's: root put it there. Otherwise
+			   that is left alone, as somebody may have moved another user's open
+			   directory into the box to have its files given to him */
 	uid_t uid;
 	gid_t gid;
 	uid_t from_uid;	   /* whose files are expected here besides uid's */

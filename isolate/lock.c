@@ -37,6 +37,11 @@ int lock_format(const struct lock_record *r, char *buf, size_t size, size_t *len
 	struct text t = {.buf = buf, .size = size};
 
 	text_add(&t, "");
+	/* A second line in it would be read as another key: another owner, or one that nobody knows
+	 * and that makes the box unusable. */
+	if (r->exists && r->has_image && strpbrk(r->store_path, "\r\n"))
+		return err_set(e, ERR_BUG, "store path '%s' is more than one line",
+			       text_quote(r->store_path).s);
 	if (r->exists) {
 		text_addf(&t, "owner = %u\nready = %d\ncg = %d\nrunning = %d\n", (unsigned)r->owner,
 			  r->ready, r->cg, r->running);

@@ -251,6 +251,8 @@ static void check_user_path(struct fixture *f)
 		{NULL, NULL, NULL},
 		{"rel", "rel", NULL},
 		{NULL, "", NULL},
+		{NULL, "/home/u\nowner = 0", NULL},
+		{"/data\r", "/home/u", NULL},
 	};
 	struct err e = {0};
 	char out[PATH_MAX], big[PATH_MAX];
