@@ -457,7 +457,7 @@ static const char *hint(CURLcode code, const struct url *url)
 	case CURLE_COULDNT_CONNECT:
 		return ": is the registry running?";
 	case CURLE_PEER_FAILED_VERIFICATION:
-		return ": its certificate is not signed by an authority known here";
+		return ": its certificate does not prove that it is this host";
 	case CURLE_SSL_CONNECT_ERROR:
 		return url->https ? ": does it speak TLS? (--plain-http is for those that do not)"
 				  : "";

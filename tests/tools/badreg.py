@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """A registry that misbehaves, for tests of imgfetch. What it does wrong is the repository's name.
 
-badreg.py DIR: listens on two ports of 127.0.0.1 (one registry, one "elsewhere" that only logs and
-serves blobs), writes "PORT PORT2" to DIR/ports when ready, and each request as one line
+badreg.py DIR: listens on three ports of 127.0.0.1: the registry; "elsewhere", which only logs and
+serves blobs; and, if DIR/tls.pem holds a certificate and its key, the registry over TLS. Writes
+"PORT PORT2 PORT3" to DIR/ports when ready, and each request as one line
 "PORT METHOD PATH authorization" to DIR/log. Ends when its standard input does.
 """
 import base64
@@ -14,6 +15,7 @@ import io
 import json
 import os
 import socket
+import ssl
 import struct
 import sys
 import tarfile
@@ -130,9 +132,10 @@ documents = {
 for name in """
     layer-digest layer-cut layer-flaky layer-flaky-norange layer-flaky-badrange layer-endless
     layer-long layer-short layer-lie layer-404 layer-slow layer-loop layer-hops
-    layer-many-hops layer-file layer-elsewhere layer-metadata config-digest reset-once
-    busy-once busy limited token basic realm-elsewhere realm-metadata good manifest-digest
-    header-digest denied escapes endless headers type-lie no-head token-garbage teapot
+    layer-many-hops layer-file layer-elsewhere layer-elsewhere-open layer-metadata
+    config-digest reset-once busy-once busy limited token basic realm-elsewhere realm-metadata
+    good manifest-digest header-digest denied escapes endless headers type-lie no-head
+    token-garbage teapot
     """.split():
     documents[name] = GOOD
 
@@ -220,7 +223,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def challenge(self):
         """True if the request was refused."""
-        got, (here, there) = self.headers.get("Authorization"), self.ports
+        got, (here, there, _) = self.headers.get("Authorization"), self.ports
         bearer = {"token": f"http://127.0.0.1:{here}/token",
                   "token-garbage": f"http://127.0.0.1:{here}/token",
                   "layer-elsewhere": f"http://127.0.0.1:{here}/token",
@@ -287,7 +290,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if name not in blobs:
             return self.error(404, "BLOB_UNKNOWN")
-        data, (here, there) = blobs[name], self.ports
+        data, (here, there, _) = blobs[name], self.ports
         is_layer = data is BLOB or len(data) > 65536
         if not is_layer:
             if self.repo == "config-digest":
@@ -332,6 +335,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                   "layer-many-hops": f"/hop/5/{name}",
                   "layer-file": "file:///etc/passwd",
                   "layer-elsewhere": f"http://127.0.0.1:{there}/x/{name}",
+                  "layer-elsewhere-open": f"http://127.0.0.1:{there}/x/{name}",
                   "layer-metadata": "http://169.254.169.254/latest/meta-data/"}[what]
         self.answer(307, Location=target)
 
@@ -352,7 +356,13 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def main():
-    servers = [Server(("127.0.0.1", 0), Handler), Server(("127.0.0.1", 0), Elsewhere)]
+    servers = [Server(("127.0.0.1", 0), kind) for kind in (Handler, Elsewhere, Handler)]
+    pem = os.path.join(sys.argv[1], "tls.pem")
+    if os.path.exists(pem):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        servers[2].socket = context.wrap_socket(servers[2].socket, server_side=True,
+                                                do_handshake_on_connect=False)
     ports = [s.server_port for s in servers]
     for s in servers:
         s.ports = ports
