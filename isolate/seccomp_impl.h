@@ -13,11 +13,15 @@
 	X(add_key)                                                                                 \
 	X(bpf)                                                                                     \
 	X(cachestat)                                                                               \
+	X(chmod)                                                                                   \
 	X(chroot)                                                                                  \
 	X(clone)                                                                                   \
 	X(clone3)                                                                                  \
 	X(fanotify_init)                                                                           \
 	X(fanotify_mark)                                                                           \
+	X(fchmod)                                                                                  \
+	X(fchmodat)                                                                                \
+	X(fchmodat2)                                                                               \
 	X(fcntl)                                                                                   \
 	X(fcntl64)                                                                                 \
 	X(file_setattr)                                                                            \

@@ -16,6 +16,9 @@ const uint32_t filter_arch_native = AUDIT_ARCH_RISCV64;
 #endif
 
 /* Calls of other architectures, or newer than the kernel headers. */
+#ifndef __NR_chmod
+#define __NR_chmod (-1)
+#endif
 #ifndef __NR_fcntl64
 #define __NR_fcntl64 (-1)
 #endif
@@ -48,6 +51,9 @@ const uint32_t filter_arch_native = AUDIT_ARCH_RISCV64;
 #endif
 #ifndef __NR_cachestat
 #define __NR_cachestat 451
+#endif
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
 #endif
 #ifndef __NR_open_tree_attr
 #define __NR_open_tree_attr 467

@@ -92,8 +92,20 @@ link l $ME"
 	is "$(find "$B" -type l)" ""
 }
 
-@test "box: set-id bits do not survive" {
-	expect 0 sh_box 'cp /bin/true a; chmod 4755 a; cp /bin/true b; chmod 2755 b; exit 0'
+@test "box: set-id bits cannot be set" {
+	as_caller cp /bin/true "$B/old"
+	expect 0 sh_box 'for m in 4755 2755 6755; do chmod $m old 2>/dev/null && echo "set $m"; done; exit 0'
+	is "$output" ""
+	is "$(find "$B" -perm /6000 -type f)" ""
+}
+
+@test "box: files made with set-id bits lose them" {
+	expect 0 isolate -s -b "$BOX" --run -- /usr/bin/python3 -c '
+import os
+os.mkdir("d")
+os.close(os.open("d/a", os.O_CREAT | os.O_WRONLY, 0o6755))
+os.mknod("b", 0o104755)'
+	[[ -e $B/d/a && -e $B/b ]]
 	is "$(find "$B" -perm /6000 -type f)" ""
 }
 
