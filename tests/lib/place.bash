@@ -4,7 +4,7 @@
 #
 #   place_open PREFIX DIR   DIR (on disk) appears on PREFIX below a fresh, private /run, because the
 #                           configuration of a setuid program must lie in root-owned folders wherever
-#                           the clone lies; makes PREFIX/tmp and PREFIX/var/{boxes,images,locks}
+#                           the clone lies; makes PREFIX/tmp and PREFIX/var/{boxes,locks}
 #   place_cgroups NAME      finds out what limits can be made of: sets CG (v1, v2, none), CG_ROOT (value
 #                           for the configuration) and CG_DIRS (folders to remove at the end)
 #   place_config            writes PREFIX/etc/isolate for uids from BASE_UID on
@@ -33,8 +33,8 @@ place_open() {
 		mount -t tmpfs -o mode=755 tmpfs "$PREFIX/tmp"
 	fi
 	rm -f "$PREFIX/var/whiteout"
-	mkdir -p "$PREFIX"/var/{boxes,images,locks}
-	chmod 755 "$PREFIX" "$PREFIX"/{tmp,var} "$PREFIX"/var/{boxes,images}
+	mkdir -p "$PREFIX"/var/{boxes,locks}
+	chmod 755 "$PREFIX" "$PREFIX"/{tmp,var} "$PREFIX/var/boxes"
 	chmod 700 "$PREFIX/var/locks"
 }
 
