@@ -31,7 +31,7 @@
 /* Layers that are ready enter the store when so much time has passed since the last ones did, or so
  * many are waiting (each keeps a descriptor open). A pull that is killed loses no more than that.
  */
-#define COMMIT_EVERY_NS	 NSEC_PER_SEC
+#define COMMIT_EVERY_NS	 (5 * NSEC_PER_SEC)
 #define COMMIT_COUNT_MAX 64
 /* How often a held lock is tried again: flock(2) can neither be polled nor given a deadline. */
 #define LOCK_RETRY_NS (20 * NSEC_PER_MSEC)
@@ -137,30 +137,35 @@ static int commit_ready(struct worker *w, struct err *e)
 	return r;
 }
 
+static int commit_now(struct worker *w, struct err *e)
+{
+	pthread_mutex_lock(&w->commit_mutex);
+	int r = commit_ready(w, e);
+	pthread_mutex_unlock(&w->commit_mutex);
+	return r;
+}
+
 /* Hand a complete layer over; takes *t. */
 static int add_ready(struct worker *w, struct tmpdir *t, const struct digest *diffid, struct err *e)
 {
 	int r = 0;
 
-	pthread_mutex_lock(&w->commit_mutex);
 	pthread_mutex_lock(&w->mutex);
+	while (w->ready_count == COMMIT_COUNT_MAX) {
+		pthread_mutex_unlock(&w->mutex);
+		if (commit_now(w, e) < 0)
+			return -1;
+		pthread_mutex_lock(&w->mutex);
+	}
 	w->ready[w->ready_count++] = (struct ready_layer){.tmp = *t, .diffid = *diffid};
 	*t = TMPDIR_NONE;
-	bool due = w->ready_count == COMMIT_COUNT_MAX ||
-		   mono_ns() - w->committed_mono_ns >= COMMIT_EVERY_NS;
+	bool due = mono_ns() - w->committed_mono_ns >= COMMIT_EVERY_NS;
 	pthread_mutex_unlock(&w->mutex);
-	if (due)
+	/* If somebody is at it this layer goes with the next commit: there is other work to do. */
+	if (due && pthread_mutex_trylock(&w->commit_mutex) == 0) {
 		r = commit_ready(w, e);
-	pthread_mutex_unlock(&w->commit_mutex);
-	return r;
-}
-
-/* Whoever waits for another pull's layer must not sit on one that the other may be waiting for. */
-static int commit_before_wait(struct worker *w, struct err *e)
-{
-	pthread_mutex_lock(&w->commit_mutex);
-	int r = commit_ready(w, e);
-	pthread_mutex_unlock(&w->commit_mutex);
+		pthread_mutex_unlock(&w->commit_mutex);
+	}
 	return r;
 }
 
@@ -185,7 +190,9 @@ static int take_layer(struct worker *w, const struct digest *diffid, struct tmpd
 					 "layer %.12s: waiting for another pull of it",
 					 diffid->hex);
 		told = true;
-		if (commit_before_wait(w, e) < 0)
+		/* A waiting pull must not sit on a layer that the other one may be waiting for:
+		 * also not on one that came in since the last turn. */
+		if (commit_now(w, e) < 0)
 			return -1;
 		struct timespec until;
 		clock_gettime(CLOCK_REALTIME, &until); /* as pthread_cond_timedwait takes it */
@@ -275,9 +282,10 @@ static int fetch_layer(struct worker *w, const struct layer_spec *spec, struct e
 	r = make_layer(w, spec, &t, item, e);
 	progress_finish(item, r == 0 ? "done" : NULL);
 	if (r == 0)
-		return add_ready(w, &t, &spec->diffid, e);
-	tmpdir_remove(&t, &ignored);
-	return -1;
+		r = add_ready(w, &t, &spec->diffid, e);
+	if (r < 0)
+		tmpdir_remove(&t, &ignored);
+	return r;
 }
 
 static void *worker_main(void *arg)
@@ -370,7 +378,7 @@ int worker_fetch_layers(const struct store *st, struct source *src, const struct
 	pthread_cond_init(&w.stopped, NULL);
 	run_threads(&w);
 	/* Also after a failure: these are whole, and the next pull need not fetch them again. */
-	if (commit_ready(&w, &commit_err) < 0)
+	if (commit_now(&w, &commit_err) < 0)
 		fail_all(&w, &commit_err);
 	pthread_cond_destroy(&w.stopped);
 	pthread_mutex_destroy(&w.commit_mutex);

@@ -40,9 +40,9 @@ struct memory_source {
 	struct blob blobs[BLOBS_MAX];
 	size_t count;
 	atomic_uint gets;
-	atomic_uint active, most_active;
-	int fail_at;	   /* index of a blob whose transfer breaks after half of it; -1: none */
-	int hang_until_fd; /* not -1: the first transfer waits until this pipe is closed */
+	int fail_at; /* index of a blob whose transfer breaks after half of it; -1: none */
+	pthread_barrier_t *meet; /* not NULL: the first transfer waits here for another pull's */
+	int hang_until_fd;	 /* not -1: the first transfer waits until this pipe is closed */
 };
 
 static int get_blob(struct source *src, const struct blob_desc *want, blob_sink sink, void *arg,
@@ -51,7 +51,8 @@ static int get_blob(struct source *src, const struct blob_desc *want, blob_sink 
 	struct memory_source *m = (struct memory_source *)src;
 	char c;
 
-	atomic_fetch_add(&m->gets, 1);
+	if (atomic_fetch_add(&m->gets, 1) == 0 && m->meet)
+		pthread_barrier_wait(m->meet);
 	if (m->hang_until_fd >= 0 && read(m->hang_until_fd, &c, 1) < 0)
 		abort();
 	for (size_t i = 0; i < m->count; i++) {
@@ -376,6 +377,7 @@ static void test_one_of_many(struct tap *t)
 struct puller {
 	const struct store *st;
 	struct memory_source *m;
+	const struct worker_opts *opts;
 	int rc;
 	struct err err;
 };
@@ -384,7 +386,7 @@ static void *pull_main(void *arg)
 {
 	struct puller *p = arg;
 
-	p->rc = fetch(p->st, p->m, NULL, &p->err);
+	p->rc = fetch(p->st, p->m, p->opts, &p->err);
 	return NULL;
 }
 
@@ -416,18 +418,56 @@ static void test_together(struct tap *t)
 	source_fini(&m);
 }
 
+/* Two pulls of the same two layers in opposite orders: each has finished the one that the other
+ * waits for. */
+static void test_crosswise(struct tap *t)
+{
+	static const struct worker_opts one_by_one = {.downloads = 1};
+	struct memory_source m[2];
+	struct store st;
+	struct puller pullers[2];
+	pthread_t threads[2];
+	pthread_barrier_t meet;
+
+	pthread_barrier_init(&meet, NULL, 2);
+	make_store(&st);
+	for (unsigned i = 0; i < 2; i++) {
+		source_init(&m[i]);
+		m[i].meet = &meet;
+		add_layer(&m[i], 1 + i, 1, 0);
+		add_layer(&m[i], 2 - i, 1, 0);
+		/* Of one size they are fetched in this order. */
+		tap_u64(t, m[i].blobs[0].len, m[i].blobs[1].len, "layers of one size");
+		pullers[i] = (struct puller){.st = &st, .m = &m[i], .opts = &one_by_one};
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		if (pthread_create(&threads[i], NULL, pull_main, &pullers[i]) != 0)
+			abort();
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		tap_int(t, pullers[i].rc, 0, "pull %u of 2 crosswise", i);
+		tap_u64(t, atomic_load(&m[i].gets), 1, "... fetched one layer");
+	}
+	expect_store(t, &st, &m[0], false);
+	pthread_barrier_destroy(&meet);
+	store_close(&st);
+	source_fini(&m[0]);
+	source_fini(&m[1]);
+}
+
 /* A pull that is killed in the middle; the next one sweeps, but not what a living one holds. */
 static void test_killed(struct tap *t)
 {
 	struct memory_source m;
 	struct store st;
 	struct err e = {0};
-	int pipe_fds[2], ready[2];
+	int pipe_fds[2];
 
 	source_init(&m);
 	add_layer(&m, 1, 10, 1000);
 	make_store(&st);
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0)
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		abort();
 	fflush(stdout);
 	pid_t child = fork();
@@ -459,8 +499,6 @@ static void test_killed(struct tap *t)
 	expect_store(t, &st, &m, false);
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
-	close(ready[0]);
-	close(ready[1]);
 	store_close(&st);
 	source_fini(&m);
 }
@@ -622,6 +660,7 @@ int main(void)
 	test_bad(&t);
 	test_one_of_many(&t);
 	test_together(&t);
+	test_crosswise(&t);
 	test_killed(&t);
 	test_disk_full(&t);
 	test_commit(&t);
