@@ -111,8 +111,7 @@ static int open_dir(int dir_fd, const char *name, struct err *e)
 
 static int make_dir(int dir_fd, const char *name, struct err *e)
 {
-	/* Whatever the umask is: r/ becomes the root that the program sees. */
-	if (mkdirat(dir_fd, name, 0755) || fchmodat(dir_fd, name, 0755, 0))
+	if (mkdirat(dir_fd, name, 0755))
 		return err_sys(e, ERR_SYSTEM, "make '%s' on the stage", name);
 	return open_dir(dir_fd, name, e);
 }
@@ -249,7 +248,7 @@ static int pivot(int root_fd, struct err *e)
 	return 0;
 }
 
-int rootfs_enter(struct rootfs *r, int *proc_fd, struct err *e)
+static int enter(struct rootfs *r, int *proc_fd, struct err *e)
 {
 	bool box_once = box_is_shown_once(r);
 	auto_fd stage = -1, root = -1, proc = -1;
@@ -270,4 +269,14 @@ int rootfs_enter(struct rootfs *r, int *proc_fd, struct err *e)
 		return -1;
 	*proc_fd = take_fd(&proc);
 	return 0;
+}
+
+int rootfs_enter(struct rootfs *r, int *proc_fd, struct err *e)
+{
+	/* What is made here has the mode it is made with. */
+	mode_t saved = umask(0);
+	int rc = enter(r, proc_fd, e);
+
+	(void)umask(saved); /* gives back what was set above */
+	return rc;
 }

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/path.h"
 #include "common/sys.h"
 #include "common/text.h"
 #include "isolate/rootfs_impl.h"
@@ -206,28 +205,18 @@ static mode_t mode_in_image(int image_fd, const char *path)
  * about the mode: it keeps that of the image. */
 static int make_dir(int dir_fd, const char *name, mode_t like, struct err *e)
 {
-	mode_t mode = S_ISDIR(like) ? like & 01777 : 0755;
-
-	if (!mkdirat(dir_fd, name, 0700)) {
-		if (fchmodat(dir_fd, name, mode, 0))
-			return err_sys(e, ERR_SYSTEM, "set mode of mount point '%s'",
-				       text_quote(name).s);
-	} else if (errno != EEXIST) {
+	if (mkdirat(dir_fd, name, S_ISDIR(like) ? like & 01777 : 0755) && errno != EEXIST)
 		return err_sys(e, ERR_SYSTEM, "make mount point '%s'", text_quote(name).s);
-	}
 	return 0;
 }
 
+/* One that is there already was made for another rule; whether it is of the right type is seen at
+ * the mount. */
 static int make_leaf(int dir_fd, const char *name, bool file, struct err *e)
 {
-	int rc = file ? mknodat(dir_fd, name, S_IFREG | 0600, 0) : mkdirat(dir_fd, name, 0755);
+	int rc = file ? mknodat(dir_fd, name, S_IFREG | 0644, 0) : mkdirat(dir_fd, name, 0755);
 
-	/* There already, for another rule. Whether it is of the right type is seen at the mount. */
-	if (rc && errno == EEXIST)
-		return 0;
-	if (!rc)
-		rc = fchmodat(dir_fd, name, file ? 0644 : 0755, 0);
-	if (rc)
+	if (rc && errno != EEXIST)
 		return err_sys(e, ERR_SYSTEM, "make mount point '%s'", text_quote(name).s);
 	return 0;
 }
@@ -237,27 +226,25 @@ static int make_leaf(int dir_fd, const char *name, bool file, struct err *e)
 static int make_point(int top_fd, int image_fd, const char *path, bool file, struct err *e)
 {
 	char part[PATH_MAX];
-	auto_fd dir = fcntl(top_fd, F_DUPFD_CLOEXEC, 3);
 	const char *name = path, *slash;
+	auto_fd dir = -1;
 
-	if (dir < 0)
-		return err_sys(e, ERR_SYSTEM, "duplicate descriptor");
 	for (; (slash = strchr(name, '/')); name = slash + 1) {
+		int in_fd = dir < 0 ? top_fd : dir, next;
 		const char *last;
-		int next;
 
 		if (text_format(part, sizeof(part), "%.*s", (int)(slash - path), path))
 			return too_long(path, e);
 		last = part + (name - path);
-		if (make_dir(dir, last, mode_in_image(image_fd, part), e))
+		if (make_dir(in_fd, last, mode_in_image(image_fd, part), e))
 			return -1;
-		next = openat(dir, last, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		next = openat(in_fd, last, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (next < 0)
 			return err_sys(e, ERR_SYSTEM, "open mount point '%s'", text_quote(part).s);
 		cleanup_fd(&dir);
 		dir = next;
 	}
-	return make_leaf(dir, name, file, e);
+	return make_leaf(dir < 0 ? top_fd : dir, name, file, e);
 }
 
 /* Nothing is needed where the image has the right kind of thing. */
@@ -337,10 +324,10 @@ int skeleton_open_target(const struct rootfs *r, size_t i, int root_fd, struct e
 			       "nothing is created there",
 			       text_quote(src->target).s,
 			       src->cover >= 0 ? text_quote(r->sources[src->cover].target).s : "");
-	if (fd < 0 || fstat(fd, &st))
+	if (fd < 0 || (src->file && fstat(fd, &st)))
 		return err_sys(e, ERR_SYSTEM, "open mount point '/%s'", text_quote(src->target).s);
-	if (src->file ? S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode) : !S_ISDIR(st.st_mode))
-		return err_set(e, ERR_SYSTEM, "mount point '/%s' is not a %s",
-			       text_quote(src->target).s, src->file ? "file" : "directory");
+	if (src->file && (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode)))
+		return err_set(e, ERR_SYSTEM, "mount point '/%s' is not a file",
+			       text_quote(src->target).s);
 	return take_fd(&fd);
 }
