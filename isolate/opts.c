@@ -363,7 +363,7 @@ int opts_print_help(void)
 {
 	static const char usage[] = "Usage: isolate [OPTIONS] --init\n"
 				    "       isolate [OPTIONS] --run -- COMMAND [ARGUMENTS]\n"
-				    "       isolate [OPTIONS] --cleanup\n";
+				    "       isolate [OPTIONS] --cleanup\n\n";
 
 	if (fdio_write_all(STDOUT_FILENO, usage, sizeof(usage) - 1) < 0)
 		return -1;

@@ -1,73 +1,90 @@
 /* SPDX-License-Identifier: MIT */
-/* isolate/lock: the record of a box as text and back, and what must not get into it. */
+/* isolate/lock: records as text and back, and in a file. */
 #include "isolate/lock.h"
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "tests/unit/tap.h"
 
-#define HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-
-static void test_round(struct tap *t)
+static int parse(const char *text, struct lock_record *r, struct err *e)
 {
-	static struct lock_record r, got;
-	char text[LOCK_TEXT_MAX];
-	struct err e = {0};
-	size_t len = 99;
+	char buf[LOCK_TEXT_MAX];
+	size_t len = strlen(text);
 
-	tap_ok(t, lock_format(&r, text, sizeof(text), &len, &e) == 0 && len == 0,
-	       "nobody's box is an empty file");
-	tap_ok(t, lock_parse("f", text, 0, &got, &e) == 0 && !got.exists, "... and back");
-	r = (struct lock_record){.exists = true, .owner = 1000, .ready = true, .running = true};
-	tap_int(t, lock_format(&r, text, sizeof(text), &len, &e), 0, "without an image");
-	tap_str(t, text, "owner = 1000\nready = 1\ncg = 0\nrunning = 1\n", "without: text");
-	tap_ok(t,
-	       lock_parse("f", text, len, &got, &e) == 0 && got.exists && got.owner == 1000 &&
-		       got.ready && !got.cg && got.running && !got.has_image,
-	       "without: back");
-	r.has_image = true;
-	r.image_own = true;
-	memcpy(r.image.hex, HEX, sizeof(HEX));
-	memcpy(r.store_path, "/home/a b=c#/x", sizeof("/home/a b=c#/x"));
-	tap_int(t, lock_format(&r, text, sizeof(text), &len, &e), 0, "with an image");
-	tap_ok(t, lock_parse("f", text, len, &got, &e) == 0 && got.has_image && got.image_own,
-	       "with: back");
-	tap_str(t, got.image.hex, HEX, "with: digest");
-	tap_str(t, got.store_path, "/home/a b=c#/x", "with: path");
-	memset(r.store_path, 'x', sizeof(r.store_path) - 1);
-	tap_int(t, lock_format(&r, text, sizeof(text), &len, &e), 0, "the longest path fits");
-	memcpy(r.store_path, "/x\nowner = 0", sizeof("/x\nowner = 0"));
-	tap_int(t, lock_format(&r, text, sizeof(text), &len, &e), -1,
-		"a path of two lines is refused");
+	memcpy(buf, text, len + 1);
+	return lock_parse("lock", buf, len, r, e);
 }
 
-static void test_bad(struct tap *t)
+static const char *const bad[] = {
+	"ready = 1\n", /* nobody's */
+	"owner = -1\n",
+	"owner = 4294967295\n",
+	"owner = 1\nready = 2\n",
+	"owner = 1\nwhat = 1\n",
+	"owner = 1\nimage = sha256:1\n",
+	"owner = 1",
+	"owner\n",
+};
+
+static bool same(const struct lock_record *a, const struct lock_record *b)
 {
-	static const char *const bad[] = {
-		"\n",
-		"ready = 1\n",
-		"owner = x\n",
-		"owner = 4294967295\n",
-		"owner = 1",
-		"owner = 1\nnope = 1\n",
-		"owner = 1\ncg = 2\n",
-		"owner = 1\nimage = sha256:12\n",
-	};
-	static struct lock_record r;
+	return a->exists == b->exists && a->owner == b->owner && a->ready == b->ready &&
+	       a->cg == b->cg && a->running == b->running && a->has_image == b->has_image &&
+	       a->image_own == b->image_own && strcmp(a->image.hex, b->image.hex) == 0 &&
+	       strcmp(a->store_path, b->store_path) == 0;
+}
+
+/* Written over each other, a shorter one leaves nothing of a longer one to be read. */
+static void test_file(struct tap *t)
+{
+	struct lock_record long_one = {.exists = true,
+				       .owner = 4294967294,
+				       .ready = true,
+				       .cg = true,
+				       .running = true,
+				       .has_image = true,
+				       .image_own = true,
+				       .store_path = "/home/u/.local/share/isolate/images"};
+	struct lock_record short_one = {.exists = true, .owner = 1}, none = {0};
+	const struct lock_record *all[] = {&long_one, &short_one, &long_one, &none, &short_one};
+	int dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct lock l = {.fd = -1}, again = {.fd = -1};
 	struct err e = {0};
+	int fd;
 
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		char text[128];
-
-		(void)snprintf(text, sizeof(text), "%s", bad[i]);
-		tap_ok(t, lock_parse("f", text, strlen(text), &r, &e) == -1 && e.kind == ERR_CONFIG,
-		       "bad: '%s'", bad[i]);
+	memset(long_one.image.hex, 'a', DIGEST_HEX_LEN);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (!tap_int(t, lock_open(dir, 77, &fd, &e), 0, "file %zu: opened", i) ||
+		    !tap_int(t, lock_take(fd, 77, false, &l, &e), 0, "file %zu: taken", i)) {
+			tap_note("%s", e.text);
+			break;
+		}
+		l.record = *all[i];
+		tap_int(t, lock_write(&l, &e), 0, "file %zu: written", i);
+		lock_close(&l);
+		if (lock_open(dir, 77, &fd, &e) < 0 || lock_take(fd, 77, false, &again, &e) < 0)
+			tap_note("%s", e.text);
+		tap_ok(t, same(&again.record, all[i]), "file %zu: read back", i);
+		lock_close(&again);
 	}
+	(void)unlinkat(dir, "77", 0); /* the directory is thrown away */
+	(void)close(dir);
 }
 
 int main(void)
 {
 	struct tap t = {0};
+	struct lock_record r;
+	struct err e;
 
-	test_round(&t);
-	test_bad(&t);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		memset(&e, 0, sizeof(e));
+		tap_int(&t, parse(bad[i], &r, &e), -1, "bad %zu: refused", i);
+		tap_int(&t, e.kind, ERR_CONFIG, "bad %zu: kind", i);
+	}
+	tap_int(&t, parse("", &r, &e), 0, "empty: fine");
+	tap_ok(&t, !r.exists, "empty: nobody's box");
+	test_file(&t);
 	return tap_done(&t);
 }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* isolate/config: the text of configuration files. */
+#include "isolate/config.h"
+
+#include "tests/unit/tap.h"
+
+static int parse(const char *text, struct config *c, struct err *e)
+{
+	char buf[8192];
+	size_t len = strlen(text);
+
+	memcpy(buf, text, len + 1);
+	return config_parse("conf", buf, len, c, e);
+}
+
+static const struct bad_row {
+	const char *text, *says;
+} bad[] = {
+	{"box_root = relative\n", "box_root must be an absolute path"},
+	{"box_root =\n", "conf:1: "},
+	{"first_uid = 0\n", "first_uid"},
+	{"first_uid = 999\n", "first_uid"},
+	{"first_gid = 4294967295\n", "first_gid"},
+	{"first_uid = 4294967000\n", "beyond the last user id"},
+	{"first_gid = 4294967000\n", "beyond the last user id"},
+	{"num_boxes = 0\n", "num_boxes"},
+	{"num_boxes = 2147483648\n", "num_boxes"},
+	{"num_boxes = 5x\n", "num_boxes"},
+	{"\n\nnum_boxes = abc\n", "conf:3: "},
+	{"user_images = maybe\n", "user_images must be 'no' or 'yes'"},
+	{"init_existing = 1\n", "init_existing must be 'reset' or 'refuse'"},
+	{"syscall_flags = 32\n", "syscall_flags"},
+	{"tmp_size = 0\n", "tmp_size must not be 0"},
+	{"tmp_size = 5Q\n", "tmp_size"},
+	{"cg_root = isolate\n", "cg_root must be"},
+	{"cg_root = auto:file\n", "cg_root must be"},
+	{"cg_root = v1:isolate\n", "cg_root must be"},
+	{"no_such_key = 1\n", "unknown key 'no_such_key'"},
+	{"just words\n", "conf:1: "},
+	{"box_root = /x", "conf:1: "}, /* cut */
+};
+
+static void test_all_keys(struct tap *t)
+{
+	struct config c;
+	struct err e;
+
+	if (!tap_int(
+		    t,
+		    parse("# comment\n[section]\n  box_root = /b x \nlock_root=/l\ncg_root = v1:/i\n"
+			  "image_root = /i\nimage_owner = 7\nfirst_uid = 5000\nfirst_gid = 6000\n"
+			  "num_boxes = 2147483647\nsyscall_flags = 3\ntmp_size = 1G\n"
+			  "user_images = no\ninit_existing = refuse\nrestricted_init = 1\n"
+			  "cg_parent = whatever\n",
+			  &c, &e),
+		    0, "keys: all are known")) {
+		tap_note("%s", e.text);
+		return;
+	}
+	tap_str(t, c.box_root, "/b x", "keys: box_root");
+	tap_str(t, c.lock_root, "/l", "keys: lock_root");
+	tap_str(t, c.cg_root, "v1:/i", "keys: cg_root");
+	tap_str(t, c.image_root, "/i", "keys: image_root");
+	tap_u64(t, c.image_owner, 7, "keys: image_owner");
+	tap_u64(t, c.first_uid, 5000, "keys: first_uid");
+	tap_u64(t, c.first_gid, 6000, "keys: first_gid");
+	tap_u64(t, c.num_boxes, 2147483647, "keys: num_boxes");
+	tap_u64(t, c.syscall_flags, 3, "keys: syscall_flags");
+	tap_u64(t, c.tmp_bytes, UINT64_C(1) << 30, "keys: tmp_size");
+	tap_ok(t, !c.user_images && c.init_refuse && c.restricted_init, "keys: switches");
+}
+
+static void test_defaults(struct tap *t)
+{
+	struct config c;
+	struct err e;
+
+	if (!tap_int(t, parse("", &c, &e), 0, "defaults: an empty file is one"))
+		return;
+	tap_str(t, c.box_root, "/var/lib/isolate/boxes", "defaults: box_root");
+	tap_str(t, c.cg_root, "auto", "defaults: cg_root");
+	tap_u64(t, c.first_uid, 60000, "defaults: first_uid");
+	tap_u64(t, c.num_boxes, 1000, "defaults: num_boxes");
+	tap_u64(t, c.syscall_flags, 31, "defaults: syscall_flags");
+	tap_ok(t, c.user_images && !c.init_refuse && !c.restricted_init, "defaults: switches");
+}
+
+static void test_long(struct tap *t)
+{
+	char text[CONFIG_PATH_MAX + 64] = "box_root = /";
+	struct config c;
+	struct err e = {0};
+	size_t len = strlen(text);
+
+	memset(text + len, 'x', CONFIG_PATH_MAX);
+	memcpy(text + len + CONFIG_PATH_MAX, "\n", 2);
+	tap_int(t, parse(text, &c, &e), -1, "long: refused");
+	tap_has(t, e.text, "box_root is too long", "long: says so");
+}
+
+/* What is shipped must be what is built in, or a value that is as good. */
+static void test_shipped(struct tap *t)
+{
+	static char text[65536];
+	FILE *f = fopen("default.cf", "re");
+	struct config c;
+	struct err e;
+	size_t len;
+
+	if (!f) {
+		tap_skip(t, "default.cf is not in the working directory");
+		return;
+	}
+	len = fread(text, 1, sizeof(text) - 1, f);
+	(void)fclose(f); /* it was only read */
+	if (!tap_int(t, config_parse("default.cf", text, len, &c, &e), 0, "default.cf: parses"))
+		tap_note("%s", e.text);
+}
+
+int main(void)
+{
+	struct tap t = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct config c;
+		struct err e = {0};
+
+		tap_int(&t, parse(bad[i].text, &c, &e), -1, "bad %zu: refused", i);
+		tap_int(&t, e.kind, ERR_CONFIG, "bad %zu: as configuration", i);
+		tap_has(&t, e.text, bad[i].says, "bad %zu: says why", i);
+	}
+	test_all_keys(&t);
+	test_defaults(&t);
+	test_long(&t);
+	test_shipped(&t);
+	return tap_done(&t);
+}
