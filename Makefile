@@ -156,7 +156,9 @@ unit_libs_test_worker := -larchive -lzstd $(isal_libs) -lz -lcrypto -lpthread
 # Fuzz targets: tests/fuzz/fuzz_X.c with corpus/X. In `make check` each replays its corpus like a unit
 # test; `make fuzz` builds them with libFuzzer, as build/fuzz/X, to be run by hand.
 fuzz_targets := challenge config dirrules envrules imgdesc lineconf manifest num opts ref url
-fuzz_targets += inflate unpack
+fuzz_targets += entries inflate unpack
+fuzz_src_entries := imgfetch/layerdir.c imgfetch/unpack.c imgfetch/whiteout.c tests/unit/tarmake.c
+fuzz_libs_entries := -larchive
 fuzz_src_inflate := imgfetch/gziphead.c imgfetch/inflate.c
 fuzz_libs_inflate := $(isal_libs) -lz -lzstd
 fuzz_src_unpack := imgfetch/layerdir.c imgfetch/unpack.c imgfetch/whiteout.c
