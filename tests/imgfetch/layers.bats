@@ -223,6 +223,7 @@ refused() {
 }
 
 @test "pull: a gzip bomb is refused" {
+	[[ $TEST_WHERE != vm ]] || skip "part: too slow where the processor is emulated"
 	need tar gzip
 	echo alive >"$T/canary"
 	truncate -s 280M "$T/zeros"
@@ -262,12 +263,12 @@ refused() {
 	prints "1 setuid or setgid"
 }
 
-# Twenty layers of 2 MB, which do not compress.
+# Twenty layers of 502 kB, which do not compress.
 make_big() {
 	local i
 	layout_new "$T/l"
 	for i in {1..20}; do
-		head -c 2000000 /dev/urandom >"$T/f$i"
+		head -c 500000 /dev/urandom >"$T/f$i"
 		tar -C "$T" -cf "$T/a.tar" "f$i"
 		layout_layer "$T/l" "$T/a.tar" plain
 	done
@@ -321,7 +322,7 @@ whole() {
 	need tar
 	make_big
 	mkdir "$T/small"
-	mount -t tmpfs -o size=12m,mode=755 tmpfs "$T/small"
+	mount -t tmpfs -o size=4m,mode=755 tmpfs "$T/small"
 	mkdir "$T/small/home"
 	give_to_caller "$T/small/home"
 	expect 7 imgfetch --store="$T/small/home/s" pull -q "oci:$T/l"
@@ -361,12 +362,12 @@ whole() {
 	need tar script
 	make_big
 	expect 0 pull "oci:$T/l"
-	is "$(grep -c '^layer [0-9a-f]*: done, 2.0 MB in' <<<"$stderr")" 20
+	is "$(grep -c '^layer [0-9a-f]*: done, 502 kB in' <<<"$stderr")" 20
 	[[ $stderr != *$'\e'* && $stderr != *$'\r'* ]] || fail "escapes where there is no terminal"
 	expect 0 pull --store="$T/s2" -q "oci:$T/l"
 	is "$stderr" ''
 	x script -qec "${CALLER[*]@Q} $TEST_PREFIX/bin/imgfetch --store=$T/s3 pull oci:$T/l" /dev/null
 	is "$status" 0
 	prints $'\e['
-	prints '[#'
+	prints '] '
 }
