@@ -54,7 +54,10 @@ int limits_apply(const struct limits *l, struct err *e)
 		{RLIMIT_AS, "address space", or_infinity(l->as_bytes), l->as_bytes > 0},
 		{RLIMIT_STACK, "stack size", or_infinity(l->stack_bytes), l->stack_bytes > 0},
 		{RLIMIT_FSIZE, "file size", or_infinity(l->fsize_bytes), l->fsize_bytes > 0},
-		{RLIMIT_CORE, "core size", (rlim_t)l->core_bytes, l->core_bytes > 0},
+		/* 0 keeps files from being written, but where core_pattern is a pipe its program is
+		 * started all the same, as root outside; 1 byte tells the kernel not to
+		 * (fs/coredump.c). The filter keeps the program from lowering it. */
+		{RLIMIT_CORE, "core size", (rlim_t)MAX(l->core_bytes, 1), l->core_bytes > 0},
 		{RLIMIT_NOFILE, "open files", or_infinity(l->open_files), l->open_files > 0},
 		{RLIMIT_NPROC, "processes", or_infinity(l->processes), l->processes > 0},
 		{RLIMIT_CPU, "CPU time", RLIM_INFINITY, false}, /* the keeper does it, finer */

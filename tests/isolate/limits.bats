@@ -149,7 +149,7 @@ print(n)'
 	expect 0 run_box --run -- /bin/cat /proc/self/limits
 	grep -Eq '^Max processes +1 +1 ' <<<"$output"
 	grep -Eq '^Max open files +1024 +1024 ' <<<"$output"
-	grep -Eq '^Max core file size +0 +0 ' <<<"$output"
+	grep -Eq '^Max core file size +1 +1 ' <<<"$output"
 	grep -Eq '^Max stack size +unlimited ' <<<"$output"
 	grep -Eq '^Max msgqueue size +819200 +819200' <<<"$output"
 	grep -Eq '^Max nice priority +0 +0' <<<"$output"
