@@ -182,7 +182,8 @@ static unsigned count_entries(const struct store *st, const char *rel)
 static int fetch(const struct store *st, struct memory_source *m, const struct worker_opts *opts,
 		 struct err *e)
 {
-	static const struct worker_opts defaults;
+	/* A sync waits for everything that the machine has to write. */
+	static const struct worker_opts defaults = {.no_sync = true};
 	struct layer_spec specs[BLOBS_MAX];
 
 	*e = (struct err){0};
@@ -324,7 +325,7 @@ static void test_bad(struct tap *t)
 
 	source_init(&m);
 	add_layer(&m, 1, 50, 5000);
-	struct worker_opts o = {.limits = {.entries = 49}};
+	struct worker_opts o = {.no_sync = true, .limits = {.entries = 49}};
 	expect_refused(t, "too many entries", &m, &o, ERR_VERIFY, "more than 49 entries");
 	o.limits = (struct unpack_limits){.bytes = 200000};
 	expect_refused(t, "too many bytes", &m, &o, ERR_VERIFY, "larger than 200000 bytes");
@@ -347,6 +348,7 @@ static void test_bad(struct tap *t)
 /* One of many fails: what was complete stays, the next try fetches the rest. */
 static void test_one_of_many(struct tap *t)
 {
+	static const struct worker_opts synced;
 	struct memory_source m;
 	struct store st;
 	struct err e;
@@ -367,7 +369,7 @@ static void test_one_of_many(struct tap *t)
 	tap_u64(t, count_entries(&st, "tmp"), 0, "... nothing is left in tmp/");
 	m.fail_at = -1;
 	atomic_store(&m.gets, 0);
-	tap_int(t, fetch(&st, &m, NULL, &e), 0, "the next try");
+	tap_int(t, fetch(&st, &m, &synced, &e), 0, "the next try, with a sync");
 	tap_u64(t, atomic_load(&m.gets), 20 - have, "... fetches what is missing");
 	expect_store(t, &st, &m, false);
 	store_close(&st);
@@ -422,7 +424,7 @@ static void test_together(struct tap *t)
  * waits for. */
 static void test_crosswise(struct tap *t)
 {
-	static const struct worker_opts one_by_one = {.downloads = 1};
+	static const struct worker_opts one_by_one = {.downloads = 1, .no_sync = true};
 	struct memory_source m[2];
 	struct store st;
 	struct puller pullers[2];
@@ -602,7 +604,7 @@ static void test_commit(struct tap *t)
 			abort();
 		if (!tap_int(t, commit_ref(&st, &ref, &to, false, &e), 0, "name '%s'", names[i]))
 			tap_note("%s", e.text);
-		tap_int(t, commit_ref(&st, &ref, &to, false, &e), 0, "... again");
+		tap_int(t, commit_ref(&st, &ref, &to, true, &e), 0, "... again");
 		tap_ok(t, store_resolve(&st, &ref, &found, &e) == 0 && digest_equal(&found, &to),
 		       "... it can be found");
 	}
