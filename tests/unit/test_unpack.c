@@ -716,6 +716,7 @@ static void test_xattrs(struct tap *t)
 	struct tarent dir = {.type = '5', .name = "d"};
 
 	tarmake_record(&r, "SCHILY.xattr.user.keep", "a\0b=c", 5);
+	tarmake_record(&r, "LIBARCHIVE.xattr.user.k64", "eAB5", 4); /* base 64 */
 	tarmake_record(&r, "SCHILY.xattr.user.overlay.opaque", "y", 1);
 	tarmake_record(&r, "SCHILY.xattr.user.overlay.redirect", "/etc", 4);
 	tarmake_record(&r, "SCHILY.xattr.trusted.overlay.opaque", "y", 1);
@@ -732,8 +733,10 @@ static void test_xattrs(struct tap *t)
 		snprintf(path, sizeof(path), "%s/layer/%s", base, i ? "d" : "f");
 		ssize_t n = lgetxattr(path, "user.keep", value, sizeof(value));
 		tap_ok(t, n == 5 && memcmp(value, "a\0b=c", 5) == 0, "... user.keep is kept");
+		n = lgetxattr(path, "user.k64", value, sizeof(value));
+		tap_ok(t, n == 3 && memcmp(value, "x\0y", 3) == 0, "... user.k64 too");
 		n = llistxattr(path, value, sizeof(value));
-		tap_ok(t, n == sizeof("user.keep"), "... and nothing else");
+		tap_ok(t, n == sizeof("user.keep") + sizeof("user.k64"), "... and nothing else");
 	}
 	tap_u64(t, info.dropped_xattrs, 10, "... the others are counted");
 	tarmake_free(&tar);
@@ -785,39 +788,71 @@ static void test_pax(struct tap *t)
 	free(name);
 }
 
+/* The three ways of GNU tar to write a sparse file into pax records: 1 MB, "mid" in the middle. */
+static void make_sparse(struct tarmake *tar, int minor)
+{
+	static const struct {
+		const char *key, *value;
+	} records[3][8] = {
+		{{"GNU.sparse.size", "1000000"},
+		 {"GNU.sparse.numblocks", "2"},
+		 {"GNU.sparse.offset", "500000"},
+		 {"GNU.sparse.numbytes", "3"},
+		 {"GNU.sparse.offset", "1000000"},
+		 {"GNU.sparse.numbytes", "0"}},
+		{{"GNU.sparse.size", "1000000"},
+		 {"GNU.sparse.numblocks", "2"},
+		 {"GNU.sparse.map", "500000,3,1000000,0"},
+		 {"GNU.sparse.name", "sparse"}},
+		{{"GNU.sparse.major", "1"},
+		 {"GNU.sparse.minor", "0"},
+		 {"GNU.sparse.name", "sparse"},
+		 {"GNU.sparse.realsize", "1000000"}},
+	};
+	/* Format 1.0: the map is the first block of the data. */
+	unsigned char block[1024] = "2\n500000\n3\n1000000\n0\n";
+	struct tarrecords r = {.len = 0};
+	struct tarent f = {.type = '0', .name = minor == 0 ? "sparse" : "GNUSparseFile.0/sparse"};
+
+	for (size_t i = 0; records[minor][i].key; i++)
+		tarmake_record(&r, records[minor][i].key, records[minor][i].value,
+			       strlen(records[minor][i].value));
+	tarmake_pax(tar, 'x', r.data, r.len);
+	memcpy(block + 512, "mid", 3);
+	tarmake_add(tar, &f, minor == 2 ? block : block + 512, minor == 2 ? 515 : 3);
+	tarmake_end(tar);
+}
+
 static void test_sparse(struct tap *t)
 {
-	struct tarmake tar = {0};
+	static const char *const formats[] = {"0.0", "0.1", "1.0"};
 	struct unpack_info info;
 	struct err e = {0};
 	struct stat sb;
-	struct tarrecords r = {.len = 0};
-	char path[PATH_MAX], data[8] = "";
+	char path[PATH_MAX];
 
-	/* Format 1.0 of GNU tar: the map is the first block of the data. */
-	tarmake_record(&r, "GNU.sparse.major", "1", 1);
-	tarmake_record(&r, "GNU.sparse.minor", "0", 1);
-	tarmake_record(&r, "GNU.sparse.name", "sparse", 6);
-	tarmake_record(&r, "GNU.sparse.realsize", "1000000", 7);
-	tarmake_pax(&tar, 'x', r.data, r.len);
-	unsigned char block[1024] = "2\n500000\n3\n1000000\n0\n";
-	memcpy(block + 512, "mid", 3);
-	struct tarent f = {.type = '0', .name = "GNUSparseFile.0/sparse"};
-	tarmake_add(&tar, &f, block, 515);
-	tarmake_end(&tar);
-	if (!tap_int(t, unpack(&tar, 1000, NULL, &info, &e), 0, "a sparse file"))
-		tap_note("%s", e.text);
-	tap_ok(t, stat_in_layer("sparse", &sb) == 0 && sb.st_size == 1000000, "... has its size");
-	tap_ok(t, sb.st_blocks < 100, "... and its holes");
 	snprintf(path, sizeof(path), "%s/layer/sparse", base);
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	tap_ok(t, fd >= 0 && pread(fd, data, 4, 499999) == 4 && memcmp(data, "\0mid", 4) == 0,
-	       "... and its data");
-	tap_u64(t, info.bytes, 1000000, "... counted as large as it looks");
-	struct unpack_limits l = {.bytes = 999999};
-	tap_int(t, unpack(&tar, 1000, &l, &info, &e), -1, "... refused when that is too large");
-	tap_has(t, e.text, "larger than 999999 bytes", "... with the limit");
-	tarmake_free(&tar);
+	for (int i = 0; i < 3; i++) {
+		struct tarmake tar = {0};
+		char data[8] = "";
+		make_sparse(&tar, i);
+		if (!tap_int(t, unpack(&tar, 1000, NULL, &info, &e), 0, "a sparse file, format %s",
+			     formats[i]))
+			tap_note("%s", e.text);
+		tap_ok(t, stat_in_layer("sparse", &sb) == 0 && sb.st_size == 1000000,
+		       "... has its size");
+		tap_ok(t, sb.st_blocks < 100, "... and its holes");
+		auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+		tap_ok(t,
+		       fd >= 0 && pread(fd, data, 4, 499999) == 4 && memcmp(data, "\0mid", 4) == 0,
+		       "... and its data");
+		tap_u64(t, info.bytes, 1000000, "... counted as large as it looks");
+		struct unpack_limits l = {.bytes = 999999};
+		tap_int(t, unpack(&tar, 1000, &l, &info, &e), -1,
+			"... refused when that is too large");
+		tap_has(t, e.text, "larger than 999999 bytes", "... with the limit");
+		tarmake_free(&tar);
+	}
 }
 
 static void expect_refused(struct tap *t, const char *name, const struct tarmake *tar,
