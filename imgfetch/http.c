@@ -466,6 +466,12 @@ static const char *hint(CURLcode code, const struct url *url)
 	}
 }
 
+static int refuse_network(const struct url *url, enum net_class to, struct err *e)
+{
+	return err_set(e, ERR_NETWORK, "%s: it is in %s, where that server may not send us",
+		       url_show(url).s, netaddr_class_name(to));
+}
+
 /* Turn a failure of curl into an error, unless a callback has set one. */
 static int explain(struct transfer *t, CURLcode code, const struct url *url)
 {
@@ -475,10 +481,7 @@ static int explain(struct transfer *t, CURLcode code, const struct url *url)
 	if (t->failed)
 		return -1;
 	if (t->refused)
-		return err_set(t->e, ERR_NETWORK,
-			       "%s: it is in %s (%s), where a server from outside may not send us",
-			       url_show(url).s, netaddr_class_name(t->refused),
-			       text_quote(url->host).s);
+		return refuse_network(url, t->refused, t->e);
 	if (t->stalled) {
 		r->retry = t->hop_bytes >= STALL_RETRY_BYTES;
 		return err_set(t->e, ERR_NETWORK, "%s: no progress for %u s, gave up",
@@ -569,6 +572,17 @@ static int check_plain(const struct http *h, const struct url *url, const struct
 		       url_show(url).s);
 }
 
+/* Addresses in URLs are judged before anything is sent: through a proxy, on_open_socket would see
+ * only the proxy's. */
+static int check_literal(const struct url *url, enum net_class sent_by, struct err *e)
+{
+	enum net_class to = netaddr_class_text(url->host);
+
+	if (to == NET_UNKNOWN || netaddr_may_follow(sent_by, to))
+		return 0;
+	return refuse_network(url, to, e);
+}
+
 int http_perform(struct http *h, const struct http_request *req, struct http_response *resp,
 		 struct err *e)
 {
@@ -577,7 +591,7 @@ int http_perform(struct http *h, const struct http_request *req, struct http_res
 	struct url next;
 
 	*resp = (struct http_response){.url = req->url, .retry_after_s = -1};
-	if (check_plain(h, &req->url, NULL, e) < 0)
+	if (check_plain(h, &req->url, NULL, e) < 0 || check_literal(&req->url, req->sent_by, e) < 0)
 		return -1;
 	for (unsigned hops = 0;; hops++) {
 		if (perform_hop(h, &t, &resp->url, authorization) < 0)
@@ -589,7 +603,8 @@ int http_perform(struct http *h, const struct http_request *req, struct http_res
 				       url_show(&req->url).s, HTTP_REDIRECTS_MAX);
 		if (url_resolve(&resp->url, t.location, &next, e) < 0)
 			return err_wrap(e, "%s: bad redirect", url_show(&resp->url).s);
-		if (check_plain(h, &next, &resp->url, e) < 0)
+		if (check_plain(h, &next, &resp->url, e) < 0 ||
+		    check_literal(&next, resp->net, e) < 0)
 			return -1;
 		/* For good: a later hop that leads back gets no token either. */
 		if (!url_same_origin(&resp->url, &next))

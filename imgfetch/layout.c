@@ -35,6 +35,9 @@ static int open_file(const struct layout *l, const char *name, uint64_t *size_by
 	struct stat st;
 	auto_fd fd = path_open_beneath(l->dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 
+	if (fd < 0 && (errno == ELOOP || errno == EXDEV))
+		return err_set(e, ERR_VERIFY, "'%s' in the image layout '%s' is a link: refused",
+			       name, l->shown);
 	if (fd < 0)
 		return err_sys(e, errno == ENOENT ? ERR_NOTFOUND : ERR_SYSTEM,
 			       "open '%s' in the image layout '%s'", name, l->shown);

@@ -274,7 +274,12 @@ static int fetch(struct pull *p, struct digest *out, struct err *e)
 	if (!present && (manifest_parse(&p->raw, &p->manifest, e) < 0 || fetch_config(p, e) < 0 ||
 			 fetch_layers(p, e) < 0 || commit(p, e) < 0))
 		return -1;
-	if (name_image(p, &p->raw.digest, true, e) < 0)
+	/* Held from here on, so that the name we write does not come to mean nothing. */
+	if (!present)
+		present = is_complete(p, &p->raw.digest, e);
+	if (present == 0)
+		return err_set(e, ERR_BUSY, "the image was removed as soon as it was there");
+	if (present < 0 || name_image(p, &p->raw.digest, true, e) < 0)
 		return -1;
 	*out = p->raw.digest;
 	return 0;

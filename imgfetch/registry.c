@@ -19,7 +19,7 @@
 #define TRIES		   3
 #define BACKOFF_MS	   250 /* doubled for each further try, plus up to as much at random */
 #define RETRY_AFTER_MAX_S  60
-#define MANIFEST_TIMEOUT_S 60
+#define MANIFEST_TIMEOUT_S 30
 #define LOGINS_MAX	   2 /* per request: one for the challenge, one for an expired token */
 
 struct registry {

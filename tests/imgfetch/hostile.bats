@@ -167,6 +167,9 @@ accepted() {
 @test "pull: a redirect into the local link is refused" {
 	refused 5 layer-metadata "plain HTTP is not allowed"
 }
+@test "pull: a redirect into the local link is refused over https too" {
+	refused 5 layer-metadata-tls "it is in the local link, where that server may not send us"
+}
 @test "pull: a token does not follow a redirect to another server" {
 	accepted layer-elsewhere
 	badreg_log layer-elsewhere | grep -q "^${BAD#*:} GET .*/blobs/.* Bearer public\$"
@@ -216,6 +219,9 @@ login_file() {
 }
 @test "pull: a token service outside of this machine is refused" {
 	refused 3 realm-metadata "without TLS on another host"
+}
+@test "pull: a token service in the local link is refused" {
+	refused 5 realm-metadata-tls "it is in the local link"
 }
 @test "pull: a token that is no token is refused" { refused 5 token-garbage "malformed token"; }
 @test "pull: --authfile names the credentials" {

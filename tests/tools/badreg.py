@@ -135,7 +135,7 @@ for name in """
     layer-many-hops layer-file layer-elsewhere layer-elsewhere-open layer-metadata
     config-digest reset-once busy-once busy limited token basic realm-elsewhere realm-metadata
     good manifest-digest header-digest denied escapes endless headers type-lie no-head
-    token-garbage teapot
+    token-garbage teapot realm-metadata-tls layer-metadata-tls
     """.split():
     documents[name] = GOOD
 
@@ -228,7 +228,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                   "token-garbage": f"http://127.0.0.1:{here}/token",
                   "layer-elsewhere": f"http://127.0.0.1:{here}/token",
                   "realm-elsewhere": f"http://127.0.0.1:{there}/token",
-                  "realm-metadata": "http://169.254.169.254/latest/"}.get(self.repo)
+                  "realm-metadata": "http://169.254.169.254/latest/",
+                  "realm-metadata-tls": "https://169.254.169.254/latest/"}.get(self.repo)
         if self.repo == "basic" and got != LOGIN:
             self.error(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="here"')
             return True
@@ -336,7 +337,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                   "layer-file": "file:///etc/passwd",
                   "layer-elsewhere": f"http://127.0.0.1:{there}/x/{name}",
                   "layer-elsewhere-open": f"http://127.0.0.1:{there}/x/{name}",
-                  "layer-metadata": "http://169.254.169.254/latest/meta-data/"}[what]
+                  "layer-metadata": "http://169.254.169.254/latest/meta-data/",
+                  "layer-metadata-tls": "https://169.254.169.254/latest/meta-data/"}[what]
         self.answer(307, Location=target)
 
     def range_start(self):
