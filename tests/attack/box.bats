@@ -47,8 +47,8 @@ sh_box() { isolate -s -b "$BOX" -p --run -- /bin/sh -c "$1"; }
 
 @test "attack: other users cannot reach into a box that its program opened for all" {
 	expect 0 sh_box 'echo secret >f; chmod 777 /box f'
-	! as_uid "$((TEST_UID + 1))" cat "$B/f" 2>/dev/null
-	! as_uid "$((TEST_UID + 1))" touch "$B/planted" 2>/dev/null
+	not as_uid "$((TEST_UID + 1))" cat "$B/f" 2>/dev/null
+	not as_uid "$((TEST_UID + 1))" touch "$B/planted" 2>/dev/null
 }
 
 @test "attack: what others put there while the program has it open stays theirs" {
@@ -98,8 +98,8 @@ sh_box() { isolate -s -b "$BOX" -p --run -- /bin/sh -c "$1"; }
 	is "$(stat -c '%u %a' "$BOXES/$BOX/root")" "0 700"
 	is "$(ls -A "$BOXES/$BOX/root")" ""
 	need user
-	! as_caller rmdir "$BOXES/$BOX/root" 2>/dev/null
-	! as_caller mv "$B" "$BOXES/$BOX/other" 2>/dev/null
+	not as_caller rmdir "$BOXES/$BOX/root" 2>/dev/null
+	not as_caller mv "$B" "$BOXES/$BOX/other" 2>/dev/null
 }
 
 @test "attack: the program cannot signal or see anything outside" {

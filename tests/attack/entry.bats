@@ -63,7 +63,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 sys.exit(0 if libc.ptrace(16, int(sys.argv[1]), 0, 0) == 0 else 1)' "$p" || fail "traces $p"
 	done
 	# Nor signal the proxy, which is root's in all ids.
-	! as_caller kill -STOP "$proxy" 2>/dev/null
+	not as_caller kill -STOP "$proxy" 2>/dev/null
 	as_caller kill -TERM "$pid"
 }
 

@@ -25,7 +25,7 @@ env_box() { isolate -s -b "$BOX" "$@" --run -- /usr/bin/env; }
 	expect 0 env_box -e -E COLOUR=red -E HOME=
 	grep -qx COLOUR=red <<<"$output"
 	grep -q ^PATH= <<<"$output"
-	! grep -q ^HOME= <<<"$output"
+	not grep -q ^HOME= <<<"$output"
 }
 
 @test "env: an empty rule is ignored" {

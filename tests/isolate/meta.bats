@@ -40,7 +40,7 @@ run_box() { isolate -b "$BOX" "$@"; }
 	inode=$(stat -c %i "$T/meta")
 	expect 0 run_box "$M" --run -- /bin/true
 	is "$(stat -c %i "$T/meta")" "$inode"
-	! grep -q 999 "$T/meta"
+	not grep -q 999 "$T/meta"
 }
 
 @test "meta: is made with the caller's umask and is the caller's" {

@@ -164,7 +164,7 @@ c.send(b"ok"); print(a.recv(2).decode())'
 @test "run: daemons are gone when --run returns" {
 	expect 0 sh_box -c / '(trap "" HUP TERM; setsid sleep 1000 >/dev/null 2>&1 </dev/null &) ; echo started'
 	is "$output" started
-	! grep -l "^Uid:.*$(($(conf first_uid) + BOX))" /proc/[0-9]*/status 2>/dev/null
+	not grep -l "^Uid:.*$(($(conf first_uid) + BOX))" /proc/[0-9]*/status 2>/dev/null
 }
 
 @test "run: ends when the program ends, whatever its children do" {

@@ -18,7 +18,7 @@ start() {
 signal() { as_caller kill "-$1" "$pid"; }
 ended() { status=0; wait "$pid" || status=$?; }
 uid_is_gone() {
-	! grep -qs "^Uid:.*[[:space:]]$(($(conf first_uid) + BOX))[[:space:]]" /proc/[0-9]*/status
+	not grep -qs "^Uid:.*[[:space:]]$(($(conf first_uid) + BOX))[[:space:]]" /proc/[0-9]*/status
 }
 
 @test "signals: TERM, INT, HUP, QUIT interrupt the run" {

@@ -161,6 +161,13 @@ fail() {
 	return 1
 }
 
+# not CMD...: it must fail. (A plain `!` is no assertion in bats.)
+not() {
+	if "$@"; then
+		fail "should not have worked: $*"
+	fi
+}
+
 # prints TEXT / says TEXT: the last command's stdout / stderr contains it. `is A B`: equal texts.
 prints() { [[ $output == *"$1"* ]] || fail "stdout lacks '$1'"; }
 says() { [[ $stderr == *"$1"* ]] || fail "stderr lacks '$1'"; }
