@@ -164,7 +164,7 @@ static int check_realm(const struct auth *a, const struct http_response *resp,
 }
 
 static int fetch_token(struct auth *a, const struct http_response *resp, const struct challenge *c,
-		       struct err *e)
+		       bool *temporary, struct err *e)
 {
 	auto_membuf answer = {.len_max = TOKEN_ANSWER_MAX};
 	auto_free struct http_request *req = calloc(1, sizeof(*req));
@@ -188,8 +188,11 @@ static int fetch_token(struct auth *a, const struct http_response *resp, const s
 	req->total_s = TOKEN_TIMEOUT_S;
 	req->sink = membuf_add;
 	req->arg = &answer;
-	if (http_perform(a->http, req, got, e) < 0)
+	if (http_perform(a->http, req, got, e) < 0) {
+		*temporary = got->retry;
 		return err_wrap(e, "token server of '%s'", a->host);
+	}
+	*temporary = http_status_is_temporary(got->status);
 	if (got->status == 401 || got->status == 403)
 		return err_set(e, ERR_AUTH, "token server of '%s': HTTP %ld from %s: %s", a->host,
 			       got->status, url_show(&got->url).s,
@@ -206,7 +209,7 @@ static int fetch_token(struct auth *a, const struct http_response *resp, const s
 }
 
 static int answer_locked(struct auth *a, const struct http_response *resp, const char *used,
-			 struct err *e)
+			 bool *temporary, struct err *e)
 {
 	struct challenge c;
 
@@ -221,7 +224,7 @@ static int answer_locked(struct auth *a, const struct http_response *resp, const
 		return -1;
 	a->looked = true;
 	if (c.scheme == CHALLENGE_BEARER)
-		return fetch_token(a, resp, &c, e);
+		return fetch_token(a, resp, &c, temporary, e);
 	if (!a->creds.found)
 		return err_set(e, ERR_AUTH, "HTTP %ld from %s: it wants a user name and password",
 			       resp->status, url_show(&resp->url).s);
@@ -232,12 +235,13 @@ static int answer_locked(struct auth *a, const struct http_response *resp, const
 	return set_header(a, "Basic", a->creds.basic, e);
 }
 
-int auth_answer(struct auth *a, const struct http_response *resp, const char *used, struct err *e)
+int auth_answer(struct auth *a, const struct http_response *resp, const char *used, bool *temporary,
+		struct err *e)
 {
 	int r;
 
 	(void)pthread_mutex_lock(&a->lock);
-	r = answer_locked(a, resp, used, e);
+	r = answer_locked(a, resp, used, temporary, e);
 	(void)pthread_mutex_unlock(&a->lock);
 	return r;
 }

@@ -24,8 +24,9 @@ char *auth_header(struct auth *a);
  * for. 0: send the request again with auth_header(). Another thread may have done it meanwhile,
  * then nothing is fetched. Credentials go to the host itself, or to its token server: over https
  * wherever that is, over plain HTTP only if that is at the registry's own address.
- * ERR_AUTH (nothing more to offer, or refused), ERR_NETWORK, ERR_CONFIG (credentials files). */
-int auth_answer(struct auth *a, const struct http_response *resp, const char *used,
+ * ERR_AUTH (nothing more to offer, or refused), ERR_NETWORK, ERR_CONFIG (credentials files); with
+ * *temporary set true if the token server may do better a little later. */
+int auth_answer(struct auth *a, const struct http_response *resp, const char *used, bool *temporary,
 		struct err *e) NODISCARD;
 
 /* For hints: did requests carry credentials of the user; is there a helper that was not asked? */

@@ -550,6 +550,11 @@ static int perform_hop(struct http *h, struct transfer *t, const struct url *url
 
 /* --- with redirects ------------------------------------------------------------------------ */
 
+bool http_status_is_temporary(long status)
+{
+	return status == 429 || status == 500 || (status >= 502 && status <= 504);
+}
+
 static bool is_redirect(long status)
 {
 	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;

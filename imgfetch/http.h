@@ -70,6 +70,9 @@ struct http_response {
 	bool retry; /* on failure: the same request may succeed (reset, cut off, ...) */
 };
 
+/* 429 and the 5xx that pass: the same request may succeed later. */
+bool http_status_is_temporary(long status);
+
 /* One request with its redirects. 0: *resp holds an answer, whatever its status (a redirect status
  * only if it had no target). -1: no answer or an aborted one; resp->retry and body_bytes are
  * valid. ERR_NETWORK, ERR_VERIFY (body_max), ERR_AUTH (refused redirect), or what the sink

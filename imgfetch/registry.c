@@ -187,17 +187,16 @@ static bool is_tls_complaint(const struct http_response *resp)
 
 static bool is_temporary(const struct http_response *resp)
 {
-	return (resp->status == 429 && resp->retry_after_s <= RETRY_AFTER_MAX_S) ||
-	       resp->status == 500 || resp->status == 502 || resp->status == 503 ||
-	       resp->status == 504;
+	/* Nobody waits for hours: then it is an error, which says so. */
+	return http_status_is_temporary(resp->status) && resp->retry_after_s <= RETRY_AFTER_MAX_S;
 }
 
-static int log_in(struct attempt *a, const char *used, struct err *e)
+static int log_in(struct attempt *a, const char *used, bool *temporary, struct err *e)
 {
 	/* Only the registry itself may ask for a login, not a place it redirects to. */
 	if (!url_same_origin(&a->req.url, &a->resp.url))
 		return regerror_set(&a->resp, "redirected request", "no login is sent there", e);
-	if (a->logins++ == LOGINS_MAX) {
+	if (a->logins == LOGINS_MAX) {
 		if (auth_has_credentials(a->r->auth))
 			return regerror_set(&a->resp, a->kind, "these credentials may not read it",
 					    e);
@@ -208,8 +207,9 @@ static int log_in(struct attempt *a, const char *used, struct err *e)
 					    e);
 		return regerror_set(&a->resp, a->kind, NULL, e);
 	}
-	if (auth_answer(a->r->auth, &a->resp, used, e) < 0)
+	if (auth_answer(a->r->auth, &a->resp, used, temporary, e) < 0)
 		return -1;
+	a->logins++;
 	return 0;
 }
 
@@ -266,6 +266,7 @@ static enum verdict try_once(struct attempt *a, struct err *e)
 	auto_free char *header = auth_header(a->r->auth);
 	const struct http_response *resp = &a->resp;
 	struct blob_flow *f = a->flow;
+	bool temporary = false;
 	int r = transfer(a, header, e);
 
 	if (r == 0 && a->r->may_upgrade && !a->req.url.https && is_tls_complaint(resp)) {
@@ -277,8 +278,14 @@ static enum verdict try_once(struct attempt *a, struct err *e)
 		if (give_up_ranges(f))
 			return AGAIN;
 	}
-	if (r == 0 && resp->status == 401)
-		return log_in(a, header, e) < 0 ? FAILED : AGAIN;
+	if (r == 0 && resp->status == 401) {
+		r = log_in(a, header, &temporary, e);
+		if (r == 0)
+			return AGAIN;
+		if (!temporary || ++a->failures == TRIES)
+			return FAILED;
+		return back_off(a, -1, e) < 0 ? FAILED : AGAIN;
+	}
 	if (r == 0 && !is_temporary(resp))
 		return DONE;
 	if (r < 0 && (!resp->retry || (f && f->sink_failed)))

@@ -190,6 +190,7 @@ login_file() {
 	accepted token
 	badreg_log token | grep -q 'Bearer public$'
 }
+@test "pull: a busy token service is asked again" { accepted token-busy-once; }
 @test "pull: a login is exchanged for a token" {
 	login_file
 	accepted token

@@ -135,7 +135,7 @@ for name in """
     layer-many-hops layer-file layer-elsewhere layer-elsewhere-open layer-metadata
     config-digest reset-once busy-once busy limited token basic realm-elsewhere realm-metadata
     good manifest-digest header-digest denied escapes endless headers type-lie no-head
-    token-garbage teapot realm-metadata-tls layer-metadata-tls
+    token-garbage token-busy-once teapot realm-metadata-tls layer-metadata-tls
     """.split():
     documents[name] = GOOD
 
@@ -217,6 +217,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def token(self):
         if "service=garbage" in self.path:
             return self.answer(200, b'{"token":"a\\r\\nX-Evil: 1"}')
+        if "service=busy" in self.path and self.count("token") == 1:
+            return self.answer(503)
         if self.headers.get("Authorization") == LOGIN:
             return self.answer(200, b'{"access_token":"private","expires_in":60}')
         return self.answer(200, b'{"token":"public"}')
@@ -226,6 +228,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         got, (here, there, _) = self.headers.get("Authorization"), self.ports
         bearer = {"token": f"http://127.0.0.1:{here}/token",
                   "token-garbage": f"http://127.0.0.1:{here}/token",
+                  "token-busy-once": f"http://127.0.0.1:{here}/token",
                   "layer-elsewhere": f"http://127.0.0.1:{here}/token",
                   "realm-elsewhere": f"http://127.0.0.1:{there}/token",
                   "realm-metadata": "http://169.254.169.254/latest/",
@@ -234,7 +237,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.error(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="here"')
             return True
         if bearer and got not in ("Bearer public", "Bearer private"):
-            service = "garbage" if self.repo == "token-garbage" else "test"
+            service = {"token-garbage": "garbage", "token-busy-once": "busy"}.get(self.repo, "test")
             self.error(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="{bearer}",'
                        f'service="{service}",scope="repository:{self.repo}:pull"')
             return True
