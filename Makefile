@@ -82,7 +82,7 @@ isolate_rootfs_src := isolate/rootfs.c isolate/rootfs_fs.c isolate/rootfs_skelet
 isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/verdict.c \
 	$(isolate_cgroup_src) $(isolate_rootfs_src) $(isolate_seccomp_src)
 
-isolate_libs  := -lcap -lseccomp
+isolate_libs  := -lcap
 isal_libs := $(if $(ISAL),-lisal)
 imgfetch_libs := -lcurl -ljansson -larchive -lzstd $(isal_libs) -lz -lcrypto -lpthread
 

@@ -290,7 +290,7 @@ int priv_drop_forever(uid_t uid, gid_t gid, struct err *e)
 		return err_sys(e, ERR_SYSTEM, "become user %u of the box", (unsigned)uid);
 	if (clear_ambient(e) < 0 || set_caps(none, e) < 0)
 		return -1;
-	/* Not left to libseccomp: it sets the bit only when there is a filter to load. */
+	/* Whatever filter there is, also when there is none. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return err_sys(e, ERR_SYSTEM, "set no_new_privs");
