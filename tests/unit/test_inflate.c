@@ -9,12 +9,15 @@
 
 struct buf {
 	unsigned char *data;
-	size_t len;
+	size_t len, room;
 };
 
 static void add(struct buf *b, const void *data, size_t len)
 {
-	b->data = realloc(b->data, b->len + len + 1);
+	if (b->len + len >= b->room) {
+		b->room = 2 * (b->len + len) + 64;
+		b->data = realloc(b->data, b->room);
+	}
 	if (!b->data)
 		abort();
 	if (len > 0)
@@ -145,25 +148,30 @@ static ssize_t read_all(const struct buf *b, size_t piece, size_t out_piece,
 
 static const size_t pieces[] = {1, 2, 3, 7, 17, 64, 1000, 65536, SIZE_MAX};
 
+static void expect_pieces(struct tap *t, const char *name, const struct buf *in, const void *want,
+			  size_t want_len, size_t in_piece, size_t out_piece)
+{
+	for (int engine = INFLATE_AUTO; engine <= INFLATE_ZLIB; engine++) {
+		struct err e = {0};
+		struct buf out;
+		ssize_t n = read_all(in, in_piece, out_piece, &wide, (enum inflate_engine)engine,
+				     &out, &e);
+		bool ok = n == (ssize_t)want_len && memcmp(out.data, want, want_len) == 0;
+
+		tap_ok(t, ok, "%s: pieces of %zd to %zd, engine %d", name, (ssize_t)in_piece,
+		       (ssize_t)out_piece, engine);
+		if (!ok)
+			tap_note("%zd of %zu bytes: %s", n, want_len, e.text);
+		free(out.data);
+	}
+}
+
 static void expect_good(struct tap *t, const char *name, const struct buf *in, const void *want,
 			size_t want_len)
 {
-	for (int engine = INFLATE_AUTO; engine <= INFLATE_ZLIB; engine++) {
-		for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
-			for (size_t o = 0; o < ARRAY_LEN(pieces) - 1; o += 3) {
-				struct err e = {0};
-				struct buf out;
-				ssize_t n = read_all(in, pieces[i], pieces[o], &wide,
-						     (enum inflate_engine)engine, &out, &e);
-				bool ok = n == (ssize_t)want_len &&
-					  memcmp(out.data, want, want_len) == 0;
-				tap_ok(t, ok, "%s: pieces of %zd to %zd, engine %d", name,
-				       (ssize_t)pieces[i], (ssize_t)pieces[o], engine);
-				if (!ok)
-					tap_note("%zd of %zu bytes: %s", n, want_len, e.text);
-				free(out.data);
-			}
-		}
+	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+		for (size_t o = 0; o < ARRAY_LEN(pieces) - 1; o += 3)
+			expect_pieces(t, name, in, want, want_len, pieces[i], pieces[o]);
 	}
 }
 
@@ -235,7 +243,12 @@ static void test_good(struct tap *t)
 	add_zstd(&b, content, CONTENT_LEN, 0, true);
 	expect_good(t, "zstd", &b, content, CONTENT_LEN);
 	add_zstd(&b, content, CONTENT_LEN, 27, false);
-	expect_good(t, "zstd of two frames, window 128 MiB", &b, twice, sizeof(twice));
+	/* Not in all sizes: each time 128 MiB are allocated, which sanitizers take minutes for. */
+	expect_pieces(t, "zstd of two frames, window 128 MiB", &b, twice, sizeof(twice), 64, 1000);
+	b.len = 0;
+	add_zstd(&b, content, CONTENT_LEN, 0, true);
+	add_zstd(&b, content, CONTENT_LEN, 0, false);
+	expect_good(t, "zstd of two frames", &b, twice, sizeof(twice));
 	add_skippable(&b, 300);
 	expect_good(t, "zstd with a skippable frame last", &b, twice, sizeof(twice));
 	b.len = 0;
@@ -262,7 +275,7 @@ static void test_cut(struct tap *t)
 		unsigned bad = 0, tried = 0;
 		for (int engine = INFLATE_AUTO; engine <= INFLATE_ZLIB; engine++) {
 			for (size_t len = 4; len < whole->len; len++) {
-				struct buf b = {whole->data, len}, out;
+				struct buf b = {.data = whole->data, .len = len}, out;
 				struct err e = {0};
 				tried++;
 				if (read_all(&b, 1 + len % 97, 512, &wide,
@@ -277,9 +290,9 @@ static void test_cut(struct tap *t)
 		}
 		tap_u64(t, bad, tried, "%s cut anywhere is refused", kind ? "zstd" : "gzip");
 	}
-	struct buf b = {gz.data, gz.len - 1};
+	struct buf b = {.data = gz.data, .len = gz.len - 1};
 	expect_bad(t, "gzip without its last byte", &b, "cut short");
-	b = (struct buf){zs.data, zs.len - 1};
+	b = (struct buf){.data = zs.data, .len = zs.len - 1};
 	expect_bad(t, "zstd without its last byte", &b, "cut short");
 	free(gz.data);
 	free(zs.data);

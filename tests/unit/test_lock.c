@@ -76,6 +76,8 @@ int main(void)
 {
 	struct tap t = {0};
 	struct lock_record r;
+	char buf[LOCK_TEXT_MAX];
+	size_t len;
 	struct err e;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -86,5 +88,8 @@ int main(void)
 	tap_int(&t, parse("", &r, &e), 0, "empty: fine");
 	tap_ok(&t, !r.exists, "empty: nobody's box");
 	test_file(&t);
+	/* From HOME, perhaps: a second line would be another owner, or break the box for good. */
+	r = (struct lock_record){.exists = true, .has_image = true, .store_path = "/x\nowner = 0"};
+	tap_int(&t, lock_format(&r, buf, sizeof(buf), &len, &e), -1, "path of two lines: refused");
 	return tap_done(&t);
 }
