@@ -111,11 +111,11 @@ static int find_place(struct call *c, struct err *e)
 /* As root. The files are put in order by the caller of this, or removed. */
 static int end_leftovers(struct call *c, struct err *e)
 {
+	if (!c->lock.record.running)
+		return 0;
 	if (c->lock.record.cg && (find_place(c, e) < 0 || cgroup_sweep(c->place, c->box.id, e) < 0))
 		return -1;
-	if (c->lock.record.running && sweep_processes(c->box.uid, e) < 0)
-		return -1;
-	return 0;
+	return sweep_processes(c->box.uid, e);
 }
 
 /* --- --init and --cleanup -------------------------------------------------------------------- */
@@ -168,9 +168,10 @@ static int make_box(struct call *c, const struct lock_record *fresh, struct err 
 {
 	struct lock_record *r = &c->lock.record;
 
-	if (c->opts.limits.cg && find_place(c, e) < 0)
-		return -1;
 	if (end_leftovers(c, e) < 0)
+		return -1;
+	/* A group of this name is of no use to anybody, and lock files can be lost. */
+	if (c->opts.limits.cg && (find_place(c, e) < 0 || cgroup_sweep(c->place, c->box.id, e) < 0))
 		return -1;
 	/* Owner first: a box half made must not be anybody's. */
 	*r = *fresh;
@@ -223,6 +224,7 @@ struct run {
 	struct image image;
 	bool has_image;
 	struct dirrules rules;
+	bool begun; /* the box is marked as running by us: tidy_box must follow */
 	struct box_use use;
 	struct rootfs *rootfs;
 	struct cgroup *cgroup;
@@ -287,6 +289,7 @@ static int ready_box(struct call *c, struct run *run, struct err *e)
 			return -1;
 	}
 	r->running = true;
+	run->begun = true;
 	if (lock_write(&c->lock, e) < 0)
 		return -1;
 	return box_begin_use(&c->box, &c->priv, &run->use, e);
@@ -372,7 +375,7 @@ static int tidy_box(struct call *c, struct run *run, bool failed, struct err *e)
 	return rc;
 }
 
-/* From here on the box is in use: whatever happens, tidy_box follows. */
+/* Whatever happens once the box is in use, tidy_box follows. */
 static int use_box(struct call *c, struct run *run, struct err *e)
 {
 	struct err worse;
@@ -391,7 +394,7 @@ static int use_box(struct call *c, struct run *run, struct err *e)
 	}
 	if (rc == 0)
 		rc = start_and_watch(c, run, e);
-	if (c->lock.record.running)
+	if (run->begun)
 		rc = tidy_box(c, run, rc < 0, e);
 	if (priv_as_caller(&c->priv, &worse) < 0) {
 		*e = worse;
@@ -402,7 +405,7 @@ static int use_box(struct call *c, struct run *run, struct err *e)
 
 static void tell_verdict(const struct call *c, const struct verdict *v, const struct usage *u)
 {
-	if (c->opts.silent)
+	if (c->opts.silent && v->status != RUN_XX)
 		return;
 	/* Nobody can be told if this fails. */
 	if (v->status == RUN_OK)
