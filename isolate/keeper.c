@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -28,8 +29,10 @@
 #define SOFT_TIMEOUT_NS (2 * NSEC_PER_SEC)
 #define HARD_TIMEOUT_NS (20 * NSEC_PER_SEC)
 
-/* Between two looks at the CPU meter at least this, and ten times what a look costs. */
-#define LOOK_STEP_NS (NSEC_PER_MSEC / 2)
+/* Between two looks at the CPU meter at least this, and ten times the CPU time that a look costs,
+ * but never much: there may be thousands of processes to look at. */
+#define LOOK_STEP_NS	 (NSEC_PER_MSEC / 2)
+#define LOOK_STEP_MAX_NS (20 * NSEC_PER_MSEC)
 
 /* chown, chmod, remove in the box; back to the caller and to root; kill; write what root owns. */
 #define KEEPER_CAPS                                                                                \
@@ -105,8 +108,16 @@ static void kill_hard(struct keeper *k)
  * not listen. */
 static void kill_box(struct keeper *k)
 {
+	struct err ignored;
+
 	if (k->state != LIVING)
 		return;
+	/* On v2 the kernel kills all at once, before another process of ours has to run. */
+	if (k->started && k->spec->cgroup && cgroup_birth_fd(k->spec->cgroup) >= 0 &&
+	    cgroup_kill(k->spec->cgroup, &ignored) < 0) {
+		kill_hard(k);
+		return;
+	}
 	if (!k->started || pidfd_send_signal(k->proxy_fd, RUN_KILL_SIGNAL, NULL, 0) < 0) {
 		kill_hard(k);
 		return;
@@ -148,6 +159,15 @@ static int set_timer(const struct keeper *k, uint64_t at_ns, struct err *e)
 	return 0;
 }
 
+/* CPU time of our own: time by the clock would count what others use when we have to wait. */
+static uint64_t own_cpu_ns(void)
+{
+	struct timespec ts = {0};
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts); /* cannot fail */
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
 /* Look at the limits; kill, or sleep exactly until one could be reached at the earliest. */
 static int check_limits(struct keeper *k, struct err *e)
 {
@@ -164,7 +184,7 @@ static int check_limits(struct keeper *k, struct err *e)
 		next = k->start_ns + l->wall_ns;
 	}
 	if (l->cpu_ns > 0) {
-		uint64_t limit = l->cpu_ns + l->extra_ns, used = 0, step, cost;
+		uint64_t limit = l->cpu_ns + l->extra_ns, used = 0, cost = own_cpu_ns(), least;
 
 		if (cpumeter_read(&k->meter, &used, e) < 0)
 			return -1;
@@ -173,9 +193,9 @@ static int check_limits(struct keeper *k, struct err *e)
 			kill_for(k, KILL_CPU, 0);
 			return 0;
 		}
-		cost = report_now_ns() - now;
-		step = MAX((limit - used) / k->meter.cpus, MAX(LOOK_STEP_NS, 10 * cost));
-		next = MIN(next, now + step);
+		least = 10 * (own_cpu_ns() - cost);
+		least = MAX(LOOK_STEP_NS, MIN(least, LOOK_STEP_MAX_NS));
+		next = MIN(next, report_now_ns() + MAX((limit - used) / k->meter.cpus, least));
 	}
 	return next == UINT64_MAX ? 0 : set_timer(k, next, e);
 }
