@@ -87,6 +87,9 @@ struct rule {
 	((uint32_t)(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |  \
 		    CLONE_NEWPID | CLONE_NEWNET))
 
+/* Flags of open(2) that give the mode a meaning. O_TMPFILE has O_DIRECTORY in it. */
+#define CREATES ((uint32_t)(O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))
+
 /* From linux/vm_sockets.h's AF_VSOCK; by name, since old headers lack it. */
 #define FAMILY_VSOCK 40
 /* Numbers of the 32-bit record locks, which only i386 programs use. */
@@ -150,12 +153,19 @@ static const struct rule rules[] = {
 	 * anybody may make one (Linux 5.8). */
 	{SC_mknod, 0, EPERM, {MASKED_IN(1, S_IFMT, S_IFCHR, S_IFBLK)}},
 	{SC_mknodat, 0, EPERM, {MASKED_IN(2, S_IFMT, S_IFCHR, S_IFBLK)}},
-	/* A set-id program left in the box would be the caller's. New files are found after the run
-	 * (boxtree.c); that an old one changed, nothing would tell. */
+	/* A set-id program left behind would be the caller's, or from a directory of his bound
+	 * writable, the box user's: whoever starts it outside could kill and trace the programs of
+	 * the box's next owner. In openat2 the mode is behind a pointer. */
 	{SC_chmod, 0, EPERM, {ANY(1, S_ISUID | S_ISGID)}},
 	{SC_fchmod, 0, EPERM, {ANY(1, S_ISUID | S_ISGID)}},
 	{SC_fchmodat, 0, EPERM, {ANY(2, S_ISUID | S_ISGID)}},
 	{SC_fchmodat2, 0, EPERM, {ANY(2, S_ISUID | S_ISGID)}},
+	{SC_creat, 0, EPERM, {ANY(1, S_ISUID | S_ISGID)}},
+	{SC_open, 0, EPERM, {ANY(1, CREATES), ANY(2, S_ISUID | S_ISGID)}},
+	{SC_openat, 0, EPERM, {ANY(2, CREATES), ANY(3, S_ISUID | S_ISGID)}},
+	{SC_openat2, 0, ENOSYS, {}},
+	{SC_mknod, 0, EPERM, {ANY(1, S_ISUID | S_ISGID)}},
+	{SC_mknodat, 0, EPERM, {ANY(2, S_ISUID | S_ISGID)}},
 	/* A limit of 0 still starts a core_pattern that is a pipe, as root outside; 1 does not.
 	 * Pretended success: programs built with the address sanitizer die when it fails. */
 	{SC_setrlimit, 0, 0, {IN(0, RLIMIT_CORE)}},

@@ -17,6 +17,7 @@
 	X(chroot)                                                                                  \
 	X(clone)                                                                                   \
 	X(clone3)                                                                                  \
+	X(creat)                                                                                   \
 	X(fanotify_init)                                                                           \
 	X(fanotify_mark)                                                                           \
 	X(fchmod)                                                                                  \
@@ -47,9 +48,12 @@
 	X(mount_setattr)                                                                           \
 	X(move_mount)                                                                              \
 	X(move_pages)                                                                              \
+	X(open)                                                                                    \
 	X(open_by_handle_at)                                                                       \
 	X(open_tree)                                                                               \
 	X(open_tree_attr)                                                                          \
+	X(openat)                                                                                  \
+	X(openat2)                                                                                 \
 	X(perf_event_open)                                                                         \
 	X(personality)                                                                             \
 	X(pivot_root)                                                                              \

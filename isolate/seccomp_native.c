@@ -19,6 +19,9 @@ const uint32_t filter_arch_native = AUDIT_ARCH_RISCV64;
 #ifndef __NR_chmod
 #define __NR_chmod (-1)
 #endif
+#ifndef __NR_creat
+#define __NR_creat (-1)
+#endif
 #ifndef __NR_fcntl64
 #define __NR_fcntl64 (-1)
 #endif
@@ -30,6 +33,9 @@ const uint32_t filter_arch_native = AUDIT_ARCH_RISCV64;
 #endif
 #ifndef __NR_modify_ldt
 #define __NR_modify_ldt (-1)
+#endif
+#ifndef __NR_open
+#define __NR_open (-1)
 #endif
 #ifndef __NR_setrlimit
 #define __NR_setrlimit (-1)

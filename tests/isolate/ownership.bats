@@ -99,14 +99,34 @@ link l $ME"
 	is "$(find "$B" -perm /6000 -type f)" ""
 }
 
-@test "box: files made with set-id bits lose them" {
-	expect 0 isolate -s -b "$BOX" --run -- /usr/bin/python3 -c '
-import os
-os.mkdir("d")
-os.close(os.open("d/a", os.O_CREAT | os.O_WRONLY, 0o6755))
-os.mknod("b", 0o104755)'
-	[[ -e $B/d/a && -e $B/b ]]
-	is "$(find "$B" -perm /6000 -type f)" ""
+# In a writable directory of the caller's they would make him the box's user, also after the box
+# has become somebody else's.
+@test "box: files cannot be made with set-id bits, nor in a writable directory" {
+	mkdir -m 777 "$T/shared"
+	chmod 777 "$T/shared"
+	expect 0 isolate -s -b "$BOX" --dir="x=$T/shared:rw" --run -- /usr/bin/python3 -c '
+import ctypes, os, struct
+def refused(make):
+    try:
+        make()
+    except PermissionError:
+        return
+    print("made")
+flags = os.O_CREAT | os.O_WRONLY
+for d in "/box", "/x":
+    os.chdir(d)
+    os.close(os.open("plain", flags, 0o777))
+    os.close(os.open("plain", os.O_RDONLY, 0o6777))
+    for mode in 0o4777, 0o2777:
+        refused(lambda: os.open("a", flags, mode))
+        refused(lambda: os.open(".", os.O_TMPFILE | os.O_WRONLY, mode))
+        refused(lambda: os.mknod("b", 0o100000 | mode))
+        how = struct.pack("QQQ", flags, mode, 0)
+        if ctypes.CDLL(None).syscall(437, -100, b"c", how, len(how)) >= 0:
+            print("made by openat2")'
+	is "$output" ""
+	is "$(find "$B" "$T/shared" -perm /6000 -type f)" ""
+	[[ -e $B/plain && -e $T/shared/plain ]]
 }
 
 @test "box: a tree deeper than any path is put in order and removed" {
