@@ -18,10 +18,13 @@
 #include "imgfetch/layerdir.h"
 #include "imgfetch/whiteout.h"
 
-#define ENTRIES_DEFAULT	   UINT64_C(2000000)
-#define BYTES_DEFAULT	   (UINT64_C(64) << 30)
-#define RATIO_DEFAULT	   250
-#define SKIPPED_PATHS_MAX  512 /* devices that hard links may point to */
+#define ENTRIES_DEFAULT	  UINT64_C(2000000)
+#define BYTES_DEFAULT	  (UINT64_C(64) << 30)
+#define RATIO_DEFAULT	  250
+#define SKIPPED_PATHS_MAX 512 /* devices that hard links may point to */
+/* What one header may take, extensions and sparse map included. libarchive makes 48 bytes out of as
+ * little as 4 of a map, and has no limit of its own (3.6). */
+#define HEADER_BYTES_MAX   (UINT64_C(8) << 20)
 #define XATTRS_KEPT_PREFIX "user."
 #define XATTRS_OVERLAY	   "user.overlay."
 
@@ -35,9 +38,11 @@ struct unpack {
 	void *read_arg;
 	struct err *read_err; /* what read said, once it failed */
 	bool read_failed;
-	uint64_t bytes; /* logical, of all files so far */
-	uint64_t fed;	/* bytes of the stream */
-	bool between;	/* entries or behind a file's data: only padding can be missing now */
+	uint64_t bytes;	      /* logical, of all files so far */
+	uint64_t fed;	      /* bytes of the stream */
+	bool in_header;	      /* reading one, or at the begin of a file's data, where maps are */
+	uint64_t header_from; /* fed when that began */
+	bool between;	      /* entries or behind a file's data: only padding can be missing now */
 
 	/* The entry at hand. */
 	struct entry_name name, target;
@@ -84,7 +89,20 @@ static la_ssize_t feed(struct archive *a, void *arg, const void **data)
 		*data = zeros;
 	}
 	u->fed += (uint64_t)n;
+	if (u->in_header && u->fed - u->header_from > HEADER_BYTES_MAX) {
+		(void)err_set(u->read_err, ERR_VERIFY, "a header of more than %llu MiB",
+			      (unsigned long long)(HEADER_BYTES_MAX >> 20));
+		u->read_failed = true;
+		archive_set_error(a, EFBIG, "stopped");
+		return ARCHIVE_FATAL;
+	}
 	return n;
+}
+
+static void begin_header(struct unpack *u)
+{
+	u->in_header = true;
+	u->header_from = u->fed;
 }
 
 /* What libarchive said. Its own words are English, but may hold names from the archive. */
@@ -168,8 +186,9 @@ static int copy_data(struct unpack *u, int fd, int64_t size, struct err *e)
 		size_t len;
 		la_int64_t offset;
 		u->between = pos == size;
+		begin_header(u);
 		int r = archive_read_data_block(u->a, &data, &len, &offset);
-		u->between = false;
+		u->between = u->in_header = false;
 		if (r == ARCHIVE_EOF)
 			break;
 		if (r != ARCHIVE_OK)
@@ -404,14 +423,21 @@ static int read_entries(struct unpack *u, struct err *e)
 {
 	for (;;) {
 		u->between = true;
+		begin_header(u);
 		int r = archive_read_next_header(u->a, &u->entry);
-		u->between = false;
+		u->between = u->in_header = false;
 		if (r == ARCHIVE_EOF)
 			return 0;
 		if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && is_raw_name(u)))
 			return archive_fail(u, e);
 		if (do_entry(u, e) < 0)
 			return -1;
+		/* Data that nobody wanted are no part of the next header. */
+		u->between = true;
+		r = archive_read_data_skip(u->a);
+		u->between = false;
+		if (r != ARCHIVE_OK && r != ARCHIVE_EOF)
+			return archive_fail(u, e);
 	}
 }
 
