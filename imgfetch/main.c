@@ -260,6 +260,9 @@ static int run(int argc, char **argv, struct err *e)
 	/* A registry that hangs up while we send is an error to report, not a death. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return err_sys(e, ERR_SYSTEM, "ignore SIGPIPE");
+	/* Nor is a file that ulimit(1) does not allow: write(2) says EFBIG then. */
+	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+		return err_sys(e, ERR_SYSTEM, "ignore SIGXFSZ");
 	if (opts_parse(argc, argv, &o, e) < 0)
 		return -1;
 	if (o.version)

@@ -379,6 +379,9 @@ static int catch_signals(struct err *e)
 		if (sigaction(signals[i], &sa, NULL) < 0)
 			return err_sys(e, ERR_SYSTEM, "catch signal %d", signals[i]);
 	}
+	/* A file that ulimit(1) does not allow is an error: write(2) says EFBIG. */
+	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+		return err_sys(e, ERR_SYSTEM, "ignore SIGXFSZ");
 	return 0;
 }
 
