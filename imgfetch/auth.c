@@ -106,8 +106,11 @@ static int parse_token(const struct membuf *answer, char *out, size_t size, stru
 
 	if (answer->len == 0)
 		return err_set(e, ERR_NETWORK, "empty answer");
-	if (jv_parse(answer->data, answer->len, &doc, e) < 0)
+	if (jv_parse(answer->data, answer->len, &doc, e) < 0) {
+		/* The parser quotes what it stumbled over, which may be a token. */
+		err_set(e, ERR_NETWORK, "not valid JSON");
 		goto bad;
+	}
 	if (!jv_is_object(doc)) {
 		err_set(e, ERR_NETWORK, "not a JSON object");
 		goto bad;

@@ -134,8 +134,11 @@ int credentials_parse(const char *name, const char *text, size_t len, const char
 	const char *store = NULL;
 	struct credentials found = {0};
 
-	if (jv_parse(text, len, &doc, e) < 0)
+	if (jv_parse(text, len, &doc, e) < 0) {
+		/* The parser quotes what it stumbled over, which may be a password. */
+		err_set(e, ERR_CONFIG, "not valid JSON");
 		goto bad;
+	}
 	if (!jv_is_object(doc)) {
 		err_set(e, ERR_CONFIG, "not a JSON object");
 		goto bad;

@@ -230,6 +230,12 @@ login_file() {
 	give_to_caller "$T/auth"
 	accepted basic --authfile="$T/auth"
 }
+@test "pull: what is wrong with a credentials file is said without the passwords in it" {
+	printf '{"auths":{"%s":{"username":"teacher","password":"hunter2' "$BAD" >"$T/auth"
+	give_to_caller "$T/auth"
+	refused 1 basic "credentials file '$T/auth': not valid JSON" --authfile="$T/auth"
+	[[ $stderr != *hunter2* ]] || fail "it shows the password"
+}
 @test "pull: a broken credentials file is an error" {
 	mkdir "$T/home/.docker"
 	echo 'not json' >"$T/home/.docker/config.json"

@@ -238,6 +238,56 @@ refused() {
 	refused "compressed more than"
 }
 
+# 12 MiB of a map of 3 million pieces of a file, which a parser keeps in 150 MB: 1 KiB on the wire.
+@test "pull: a sparse map that only takes memory is refused" {
+	need python3 gzip
+	echo alive >"$T/canary"
+	python3 - "$T/a.tar" <<-'E'
+		import io, sys, tarfile
+		pieces = 3 << 20
+		body = b"%d\n" % pieces + b"0\n0\n" * pieces
+		body += bytes(-len(body) % 512)
+		entry = tarfile.TarInfo("GNUSparseFile.0/x")
+		entry.size = len(body)
+		entry.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0",
+		                     "GNU.sparse.name": "x", "GNU.sparse.realsize": "0"}
+		with tarfile.open(sys.argv[1], "w", format=tarfile.PAX_FORMAT) as t:
+		    t.addfile(entry, io.BytesIO(body))
+	E
+	layout_new "$T/l"
+	layout_layer "$T/l" "$T/a.tar"
+	layout_done "$T/l"
+	refused "a header of more than 8 MiB"
+}
+
+# A hard link may carry its file's data once more, devices and markers any: that is no header.
+@test "pull: data that nobody wants are passed over, however large" {
+	need python3 gzip
+	python3 - "$T/a.tar" <<-'E'
+		import io, sys, tarfile
+		data = bytes(12 << 20)
+		with tarfile.open(sys.argv[1], "w", format=tarfile.PAX_FORMAT) as t:
+		    for name, link in ("f", ""), (".wh.gone", ""), ("l", "f"):
+		        entry = tarfile.TarInfo(name)
+		        entry.size = len(data)
+		        if link:
+		            entry.type, entry.linkname = tarfile.LNKTYPE, link
+		            entry.pax_headers = {"size": str(len(data))}
+		        t.addfile(entry)
+		        t.fileobj.write(data)
+		        t.offset += len(data)
+		    end = tarfile.TarInfo("end")
+		    t.addfile(end)
+	E
+	layout_new "$T/l"
+	layout_layer "$T/l" "$T/a.tar"
+	layout_done "$T/l"
+	expect 0 pull -q "oci:$T/l"
+	local layer=$T/s/layers/sha256/${LAYOUT_DIFFIDS[0]}
+	[[ -e $layer/end && $layer/l -ef $layer/f ]] || fail "it is not all there"
+	is "$(stat -c %s "$layer/f")" $((12 << 20))
+}
+
 @test "pull: setuid bits, devices and foreign attributes are left out, and inspect says so" {
 	need tar gzip setfattr
 	mkdir -p "$T/src/dev"
@@ -336,6 +386,15 @@ whole() {
 	for d in "$T"/small/home/s/layers/sha256/*/; do
 		[[ ! -d $d ]] || cmp "$d"/f* "$T/$(basename "$d"/f*)" || fail "a layer is not whole"
 	done
+}
+
+@test "pull: a file size limit gives one line and status 7, and leaves nothing" {
+	need tar
+	make_big
+	expect 7 prlimit --fsize=65536 "${CALLER[@]}" "$TEST_PREFIX/bin/imgfetch" --store="$T/s" pull -q "oci:$T/l"
+	says "file too large"
+	one_line
+	is "$(find "$T/s/tmp" -mindepth 1)" ''
 }
 
 @test "pull: nothing of the store's own group, ACL or the umask gets into a layer" {
