@@ -37,3 +37,12 @@ pid_t sys_clone(uint64_t flags, int *pidfd, int cgroup_fd)
 		*pidfd = fd;
 	return (pid_t)pid;
 }
+
+int sys_signal_default(int sig)
+{
+	/* The kernel's struct sigaction on any architecture, and SIG_DFL is 0. The last argument is
+	 * the size of its signal set. */
+	static const uint64_t all_default[8];
+
+	return (int)syscall(SYS_rt_sigaction, sig, all_default, NULL, (size_t)8);
+}

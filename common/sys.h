@@ -23,4 +23,8 @@ int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint
  * directory to be born in (CLONE_INTO_CGROUP, 5.7). The child's exit signal is SIGCHLD. */
 pid_t sys_clone(uint64_t flags, int *pidfd, int cgroup_fd);
 
+/* rt_sigaction(2) to SIG_DFL, also for the two signals that libc keeps for itself (32, 33) and
+ * refuses to touch: ignored by whoever started us, they stay so over execve. */
+int sys_signal_default(int sig);
+
 #endif

@@ -15,19 +15,19 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/sys.h"
 
 /* A blocked SIGTERM could not end us, an ignored SIGCHLD would lose exit statuses. */
 static int reset_signals(struct err *e)
 {
-	struct sigaction action = {.sa_handler = SIG_DFL};
+	struct sigaction action = {.sa_handler = SIG_IGN};
 	sigset_t none;
 
-	/* EINVAL: SIGKILL, SIGSTOP and those that libc keeps for itself. */
+	/* EINVAL: SIGKILL and SIGSTOP. */
 	for (int sig = 1; sig < NSIG; sig++) {
-		if (sigaction(sig, &action, NULL) < 0 && errno != EINVAL)
+		if (sys_signal_default(sig) < 0 && errno != EINVAL)
 			return err_sys(e, ERR_SYSTEM, "reset signal %d", sig);
 	}
-	action.sa_handler = SIG_IGN;
 	if (sigaction(SIGPIPE, &action, NULL) < 0 || sigaction(SIGXFSZ, &action, NULL) < 0)
 		return err_sys(e, ERR_SYSTEM, "ignore signals of failed writes");
 	if (sigemptyset(&none) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)

@@ -19,6 +19,7 @@
 #include <linux/keyctl.h>
 
 #include "common/fdio.h"
+#include "common/sys.h"
 #include "common/text.h"
 #include "isolate/report.h"
 #include "isolate/seccomp.h"
@@ -89,15 +90,14 @@ static int pass_descriptors(const struct run_spec *s, struct err *e)
 	return 0;
 }
 
-/* Signals that the keeper blocks and ignores are the program's again. SIGKILL and SIGSTOP refuse,
- * and so do the two that libc keeps for itself: those are default anyway. */
+/* Signals that the keeper blocks and ignores are the program's again. SIGKILL and SIGSTOP refuse.
+ */
 static int reset_signals(struct err *e)
 {
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++) {
-		if (sigaction(sig, &dfl, NULL) < 0 && errno != EINVAL)
+		if (sys_signal_default(sig) < 0 && errno != EINVAL)
 			return err_sys(e, ERR_SYSTEM, "reset signal %d", sig);
 	}
 	if (sigemptyset(&none) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)

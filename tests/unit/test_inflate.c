@@ -274,7 +274,10 @@ static void test_cut(struct tap *t)
 		const struct buf *whole = kind ? &zs : &gz;
 		unsigned bad = 0, tried = 0;
 		for (int engine = INFLATE_AUTO; engine <= INFLATE_ZLIB; engine++) {
-			for (size_t len = 4; len < whole->len; len++) {
+			/* Not everywhere in the middle: with sanitizers each try takes
+			 * milliseconds. */
+			for (size_t len = 4; len < whole->len;
+			     len += len < 40 || len + 40 > whole->len ? 1 : 17) {
 				struct buf b = {.data = whole->data, .len = len}, out;
 				struct err e = {0};
 				tried++;
