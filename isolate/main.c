@@ -23,8 +23,10 @@
  *           caller's, so that he can signal it; effective: root, with the few capabilities that
  *           tidying up needs. Waits in one poll(2) for reports, the proxy's end, timers, signals.
  *   proxy   pid 1 of new pid, mount, network, ipc and uts namespaces. Root in all ids; builds the
- *           root file system (rootfs.c), clones the program's process, sheds all capabilities, and
- *           reaps. Dies with the keeper (parent death signal), and everything in the box with it.
+ *           root file system (rootfs.c), clones the program's process, sheds all capabilities but
+ *           that to kill, and reaps. When the program ends, or the keeper says so, it kills and
+ *           reaps everybody else, tells what all of them used, and exits. Dies with the keeper
+ *           (parent death signal), and everything in the box with it.
  *   inside  the program's process: enters the group, limits itself, becomes the box's user for
  *           good, opens redirections as that, loads the filter, executes (inside.c: one flat list).
  * Both children report to the keeper over a SOCK_SEQPACKET pair (run.h): what failed, that the
