@@ -69,6 +69,24 @@ listing() { find "$T" -mindepth 1 -path "$T/s/layers" -prune -o ! -name 'x.*' -p
 	[[ ! -e $T/u/etc/a && ! -e $T/u/usr/lib ]] || fail "deleted things are there"
 }
 
+@test "unpack: what its owner may not read comes along, with its mode" {
+	local layer above
+	mkdir -p "$T/l/etc" "$T/l/closed/in" "$T/a/closed/in"
+	echo secret >"$T/l/etc/shadow"
+	echo run >"$T/l/sudo"
+	echo x >"$T/l/closed/in/f"
+	echo y >"$T/a/closed/in/g"
+	chmod 0000 "$T/l/etc/shadow" "$T/l/closed/in" "$T/a/closed"
+	chmod 0111 "$T/l/sudo" "$T/a/closed/in"
+	layer=$(store_layer "$T/s" "$T/l")
+	above=$(store_layer "$T/s" "$T/a")
+	store_image "$T/s" localhost/secret:1 "$layer" "$above"
+	expect 0 im unpack localhost/secret:1 "$T/u"
+	is "$(stat -c %a "$T"/u/etc/shadow "$T"/u/sudo "$T"/u/closed{,/in} | tr '\n' ' ')" "0 111 0 111 "
+	is "$(cat "$T"/u/etc/shadow "$T"/u/sudo "$T"/u/closed/in/{f,g} | tr '\n' ' ')" "secret run x y "
+	[[ $TEST_AS == root ]] || is "$(find "$T/u" ! -uid "$TEST_UID")" ''
+}
+
 @test "unpack: a later layer changes what an earlier one closed" {
 	local a b
 	mkdir -p "$T/a/d/e" "$T/b/d/e"
