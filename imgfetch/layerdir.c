@@ -53,6 +53,7 @@ struct layerdir {
 	size_t note_count, note_room;
 	struct path_list whiteouts, opaques;
 	uint64_t names_bytes;
+	bool owners_lost;
 };
 
 enum err_kind layerdir_errno_kind(int errnum)
@@ -185,13 +186,23 @@ static bool is_whiteout(const struct stat *sb)
 	return S_ISCHR(sb->st_mode) && sb->st_rdev == 0;
 }
 
-static int chown_at(const struct layerdir *ld, int parent, const char *base, const char *path,
+/* chown(2) failed: 0 if the owner is one that cannot be here. "Root" of a user namespace keeps
+ * those that his namespace has. */
+static int chown_failed(struct layerdir *ld, const char *path, struct err *e)
+{
+	if (errno != EINVAL)
+		return fail(e, "change the owner of", path);
+	ld->owners_lost = true;
+	return 0;
+}
+
+static int chown_at(struct layerdir *ld, int parent, const char *base, const char *path,
 		    const struct entry_meta *m, struct err *e)
 {
 	if (!ld->keep_owners || (m->uid == ld->euid && m->gid == ld->egid))
 		return 0;
 	if (fchownat(parent, base, m->uid, m->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(e, "change the owner of", path);
+		return chown_failed(ld, path, e);
 	return 0;
 }
 
@@ -370,8 +381,9 @@ int layerdir_make_dir(struct layerdir *ld, const struct entry_name *name,
 	bool made;
 
 	if (name->len == 0) {
-		if (ld->keep_owners && fchown(ld->fd, m->uid, m->gid) < 0)
-			return fail(e, "change the owner of", "/");
+		if (ld->keep_owners && fchown(ld->fd, m->uid, m->gid) < 0 &&
+		    chown_failed(ld, "/", e) < 0)
+			return -1;
 		/* To rename a directory elsewhere its owner needs to be able to write it. */
 		return note_dir(ld, "", 0, m->mode | (ld->keep_owners ? 0 : S_IRWXU), &m->mtime, e);
 	}
@@ -381,8 +393,9 @@ int layerdir_make_dir(struct layerdir *ld, const struct entry_name *name,
 		return -1;
 	/* A directory given twice may have had another owner the first time. */
 	if (ld->keep_owners && (!made || m->uid != ld->euid || m->gid != ld->egid) &&
-	    fchownat(parent, base, m->uid, m->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(e, "change the owner of", name->path);
+	    fchownat(parent, base, m->uid, m->gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    chown_failed(ld, name->path, e) < 0)
+		return -1;
 	return note_dir(ld, name->path, name->len, m->mode, &m->mtime, e);
 }
 
@@ -433,8 +446,8 @@ int layerdir_close_file(struct layerdir *ld, int *fd, const struct entry_name *n
 	auto_fd f = take_fd(fd);
 
 	if (ld->keep_owners && (m->uid != ld->euid || m->gid != ld->egid) &&
-	    fchown(f, m->uid, m->gid) < 0)
-		return fail(e, "change the owner of", name->path);
+	    fchown(f, m->uid, m->gid) < 0 && chown_failed(ld, name->path, e) < 0)
+		return -1;
 	/* The umask is 0: only what open(2) could not set is left to do. */
 	if ((for_xattrs || (m->mode & ~(mode_t)0777)) && fchmod(f, m->mode) < 0)
 		return fail(e, "set the mode of", name->path);
@@ -666,6 +679,7 @@ int layerdir_finish(struct layerdir *ld, struct layerdir_counts *counts, struct 
 
 	if (drop_needless_whiteouts(ld, &c.whiteouts, e) < 0)
 		return -1;
+	c.owners_lost = ld->owners_lost;
 	c.opaques = ld->opaques.count;
 	c.opaque_root = c.opaques > 0 && bsearch(&root, ld->opaques.v, ld->opaques.count,
 						 sizeof(*ld->opaques.v), compare_paths);

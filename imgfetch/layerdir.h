@@ -62,6 +62,7 @@ int layerdir_opaque(struct layerdir *ld, const struct entry_name *dir, const str
 struct layerdir_counts {
 	uint64_t whiteouts, opaques;
 	bool opaque_root;
+	bool owners_lost; /* some were of users that this user namespace does not have */
 };
 
 /* After the last entry: take away whiteouts that could only be seen as odd names, give the

@@ -455,6 +455,7 @@ static int run(struct unpack *u, int layer_fd, struct err *e)
 	u->info.whiteouts = counts.whiteouts;
 	u->info.opaques = counts.opaques;
 	u->info.opaque_root = counts.opaque_root;
+	u->info.owners_kept = u->info.owners_kept && !counts.owners_lost;
 	return 0;
 }
 

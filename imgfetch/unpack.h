@@ -37,7 +37,7 @@ struct unpack_info {
 	uint64_t dropped_sockets;
 	uint64_t dropped_xattrs; /* other than user.*, or user.overlay.*, or not on a file or
 				    directory */
-	bool owners_kept; /* numeric owners applied (root), else everything is the caller's */
+	bool owners_kept; /* numeric owners applied (root), else some or all are the caller's */
 	bool opaque_root; /* the layer hides all layers below it */
 };
 

@@ -238,6 +238,21 @@ refused() {
 	refused "compressed more than"
 }
 
+@test "pull: root of a user namespace keeps the owners that it has" {
+	need user tar
+	mkdir -p "$T/src/mail"
+	echo x >"$T/src/mail/f"
+	ln -s f "$T/src/mail/l"
+	mkfifo "$T/src/mail/p"
+	tar -C "$T/src" --numeric-owner --owner=8 --group=8 -cf "$T/a.tar" .
+	layout_new "$T/l"
+	layout_layer "$T/l" "$T/a.tar"
+	layout_done "$T/l"
+	expect 0 as_caller unshare -Ur "$TEST_PREFIX/bin/imgfetch" --store="$T/s" pull -q "oci:$T/l"
+	is "$(cat "$T/s/layers/sha256/${LAYOUT_DIFFIDS[0]}/mail/f")" x
+	grep -qx 'owners-kept no' "$T/s/layers/sha256/${LAYOUT_DIFFIDS[0]}.info"
+}
+
 # 12 MiB of a map of 3 million pieces of a file, which a parser keeps in 150 MB: 1 KiB on the wire.
 @test "pull: a sparse map that only takes memory is refused" {
 	need python3 gzip
