@@ -224,7 +224,10 @@ static int rm(const struct opts *o, const char *path, struct err *e)
 		printf("removed a name; the image has others\n");
 	else
 		printf("removed the image and %zu of its layers%s\n", done.layers,
-		       done.layers_kept ? " (the store is busy: they stay for now)" : "");
+		       done.layers_kept ? " (the store is busy: they stay for now)"
+		       : done.layers_unknown
+			       ? " (they stay: another image is damaged and may need them)"
+			       : "");
 	return 0;
 }
 

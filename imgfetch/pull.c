@@ -48,6 +48,14 @@ static void pull_fini(struct pull *p)
 
 /* --- present? ------------------------------------------------------------------------------ */
 
+static int explain_damage(const struct digest *image, struct err *e)
+{
+	if (e->kind != ERR_VERIFY)
+		return -1;
+	return err_wrap(e, "the store's copy is damaged ('imgfetch rm %s' removes it)",
+			digest_text(image).s);
+}
+
 /* 1 if the stored image is for the wanted platform, 0 if not. */
 static int is_for_platform(const struct pull *p, const struct digest *image, struct err *e)
 {
@@ -56,7 +64,7 @@ static int is_for_platform(const struct pull *p, const struct digest *image, str
 	int r;
 
 	if (stored_load_config(p->st, image, &config, e) < 0)
-		return -1;
+		return explain_damage(image, e);
 	r = imgconfig_check_platform(&config, &p->opts->platform, &why) == 0;
 	imgconfig_fini(&config);
 	return r;
@@ -72,7 +80,7 @@ static int is_complete(struct pull *p, const struct digest *image, struct err *e
 		return 0;
 	if (store_read_image(p->st, image, &desc, &p->image_lock, e) < 0)
 		/* Somebody removes it: then we make it anew under the same name. */
-		return e->kind == ERR_NOTFOUND ? 0 : -1;
+		return e->kind == ERR_NOTFOUND ? 0 : explain_damage(image, e);
 	for (size_t i = 0; i < desc.layer_count; i++)
 		all = all && commit_has_layer(p->st, &desc.layers[i]);
 	imgdesc_fini(&desc);

@@ -116,7 +116,29 @@ static int by_hex(const void *a, const void *b)
 	return strcmp(((const struct digest *)a)->hex, ((const struct digest *)b)->hex);
 }
 
-/* What the images that stay are made of. One that cannot be read might need any layer: error. */
+/* The layers of an image: by its descriptor, or where that is damaged by its configuration, which
+ * lists those and perhaps hidden ones. ERR_VERIFY or ERR_NOTFOUND where nothing tells. */
+static int read_layers(const struct removal *r, const struct digest *image, struct imgdesc *out,
+		       struct err *e)
+{
+	struct stored s;
+	struct err why;
+
+	if (store_read_image(r->st, image, out, NULL, e) == 0)
+		return 0;
+	if (e->kind != ERR_VERIFY || stored_load(r->st, image, &s, &why) < 0)
+		return -1;
+	*out = (struct imgdesc){
+		.digest = *image,
+		.layers = s.config.diffids,
+		.layer_count = s.config.diffid_count,
+	};
+	s.config.diffids = NULL; /* the descriptor's now */
+	stored_fini(&s);
+	return 0;
+}
+
+/* What the images that stay are made of. 1; 0: one of them is damaged, and might need any layer. */
 static int collect_needed(const struct removal *r, struct layer_set *out, struct err *e)
 {
 	auto_free struct digest *images = NULL;
@@ -130,8 +152,8 @@ static int collect_needed(const struct removal *r, struct layer_set *out, struct
 
 		if (digest_equal(&images[i], &r->digest))
 			continue;
-		if (store_read_image(r->st, &images[i], &d, NULL, e) < 0)
-			return -1;
+		if (read_layers(r, &images[i], &d, e) < 0)
+			return e->kind == ERR_VERIFY || e->kind == ERR_NOTFOUND ? 0 : -1;
 		added = add_layers(out, d.layers, d.layer_count, e);
 		imgdesc_fini(&d);
 		if (added < 0)
@@ -139,7 +161,7 @@ static int collect_needed(const struct removal *r, struct layer_set *out, struct
 	}
 	if (out->count > 0)
 		qsort(out->list, out->count, sizeof(*out->list), by_hex);
-	return 0;
+	return 1;
 }
 
 /* Layers of the image: those it shows, and hidden ones that came with it. */
@@ -168,17 +190,23 @@ static int bury_layer(struct removal *r, const struct digest *diffid, size_t *co
 	return bury(r, path, e);
 }
 
-static int bury_layers(struct removal *r, size_t *count, struct err *e)
+static int bury_layers(struct removal *r, struct removed *out, struct err *e)
 {
 	struct layer_set own = {0}, needed = {0};
-	int result = -1;
+	struct err why;
+	int known, result = -1;
 
-	if (collect_own(r, &own, e) == 0 && collect_needed(r, &needed, e) == 0) {
-		result = 0;
-		for (size_t i = 0; result == 0 && i < own.count; i++)
+	if (collect_own(r, &own, e) == 0) {
+		known = collect_needed(r, &needed, &why);
+		if (known < 0)
+			*e = why;
+		else
+			result = 0;
+		out->layers_unknown = known == 0;
+		for (size_t i = 0; known > 0 && result == 0 && i < own.count; i++)
 			if (needed.count == 0 || !bsearch(&own.list[i], needed.list, needed.count,
 							  sizeof(*needed.list), by_hex))
-				result = bury_layer(r, &own.list[i], count, e);
+				result = bury_layer(r, &own.list[i], &out->layers, e);
 	}
 	free(own.list);
 	free(needed.list);
@@ -211,7 +239,7 @@ static int remove_all(struct removal *r, const char *tag_path, struct removed *o
 		return -1;
 	out->image = true;
 	out->layers_kept = r->store_lock < 0;
-	if (r->store_lock >= 0 && bury_layers(r, &out->layers, e) < 0)
+	if (r->store_lock >= 0 && bury_layers(r, out, e) < 0)
 		return -1;
 	return tmpdir_remove(&r->grave, e);
 }
@@ -228,13 +256,16 @@ static int run(struct removal *r, const char *box_root, struct removed *out, str
 		return -1;
 	if (!r->ref->has_digest && has_other_tag(r, tag.s))
 		return remove_names(r, tag.s, false, &out->names, e);
-	if (store_read_image(r->st, &r->digest, &r->image, NULL, &why) < 0) {
-		if (why.kind != ERR_NOTFOUND) {
+	if (read_layers(r, &r->digest, &r->image, &why) < 0) {
+		/* A name without an image: somebody was interrupted. */
+		if (why.kind == ERR_NOTFOUND)
+			return remove_names(r, tag.s, r->ref->has_digest, &out->names, e);
+		if (why.kind != ERR_VERIFY) {
 			*e = why;
 			return -1;
 		}
-		/* A name without an image: somebody was interrupted. */
-		return remove_names(r, tag.s, r->ref->has_digest, &out->names, e);
+		/* Damaged beyond reading: that it can be removed is all the more important. */
+		r->image = (struct imgdesc){.digest = r->digest};
 	}
 	r->image_lock = users_exclude(r->st, &r->image, box_root, e);
 	if (r->image_lock < 0)
@@ -244,6 +275,12 @@ static int run(struct removal *r, const char *box_root, struct removed *out, str
 		*e = why;
 		return -1;
 	}
+	/* Names that came while nothing was locked yet: now nobody can give it one. */
+	refs_fini(&r->refs);
+	if (refs_read(r->st, &r->refs, e) < 0)
+		return -1;
+	if (!r->ref->has_digest && has_other_tag(r, tag.s))
+		return remove_names(r, tag.s, false, &out->names, e);
 	r->has_stored = stored_load(r->st, &r->digest, &r->stored, &why) == 0;
 	return remove_all(r, tag.s, out, e);
 }

@@ -9,16 +9,17 @@
 #include "common/store.h"
 
 struct removed {
-	size_t names;	  /* tags taken away */
-	bool image;	  /* the image went too */
-	size_t layers;	  /* layers that went with it */
-	bool layers_kept; /* the store is busy: layers nobody needs are still there */
+	size_t names;	     /* tags taken away */
+	bool image;	     /* the image went too */
+	size_t layers;	     /* layers that went with it */
+	bool layers_kept;    /* the store is busy: layers nobody needs are still there */
+	bool layers_unknown; /* an image is damaged and may need any layer: none was removed */
 };
 
 /* ref with a tag: that tag, and the image if no other tag means it. ref with a digest: the image
- * and all its names. box_root: where boxes pin images, see isolate.cf(5).
- * ERR_BUSY ("in use by box N", mounted, being pulled: nothing was changed), ERR_NOTFOUND, ERR_DISK,
- * ERR_SYSTEM. */
+ * and all its names. An image whose descriptor is damaged goes like any other. box_root: where
+ * boxes pin images, see isolate.cf(5). ERR_BUSY ("in use by box N", mounted, being pulled: nothing
+ * was changed), ERR_NOTFOUND, ERR_DISK, ERR_SYSTEM. */
 int remove_image(const struct store *st, const struct ref *ref, const char *box_root,
 		 struct removed *out, struct err *e) NODISCARD;
 

@@ -349,6 +349,31 @@ first_layer() {
 	is "$(find "$T/store/layers/sha256" -mindepth 1 -maxdepth 1 -type d | wc -l)" 2
 }
 
+@test "rm: a damaged image can be removed and pulled again, and is in nobody's way" {
+	local one two file
+	for file in descriptor config.json; do
+		expect 0 pull -q "$REGISTRY/team/one:v1"
+		one=$output
+		expect 0 pull -q "$REGISTRY/team/two:v1"
+		two=$output
+		: >"$T/store/images/sha256/${one#sha256:}/$file"
+		expect 6 pull -q "$REGISTRY/team/one:v1"
+		says "imgfetch rm $one"
+		expect 0 imgfetch rm --store="$T/store" "$two"
+		expect 0 imgfetch rm --store="$T/store" "$one"
+		is "$(find "$T/store/images" "$T/store/layers" "$T/store/refs" "$T/store/tmp" ! -type d)" ""
+	done
+	expect 0 pull -q "$REGISTRY/team/one:v1"
+	expect 0 pull -q "$REGISTRY/team/two:v1"
+	: >"$T/store/images/sha256/${one#sha256:}/descriptor"
+	: >"$T/store/images/sha256/${one#sha256:}/config.json"
+	expect 0 imgfetch rm --store="$T/store" "$two"
+	prints "another image is damaged"
+	expect 0 imgfetch rm --store="$T/store" "$one"
+	expect 0 pull -q "$REGISTRY/team/one:v1"
+	expect 0 imgfetch inspect --store="$T/store" "$REGISTRY/team/one:v1"
+}
+
 @test "rm: by digest takes all names" {
 	expect 0 pull -q "$REGISTRY/team/one:v1"
 	local d=$output
