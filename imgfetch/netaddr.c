@@ -54,7 +54,7 @@ enum net_class netaddr_class(const struct sockaddr *sa)
 
 enum net_class netaddr_class_text(const char *s)
 {
-	char buf[INET6_ADDRSTRLEN + 1];
+	char buf[256];
 	struct in_addr v4;
 	struct in6_addr v6;
 	size_t len = strlen(s);
@@ -67,7 +67,8 @@ enum net_class netaddr_class_text(const char *s)
 		return NET_UNKNOWN;
 	memcpy(buf, s, len);
 	buf[len] = '\0';
-	if (inet_pton(AF_INET, buf, &v4) == 1)
+	/* As curl reads them: "127.1", "0x7f000001" and "2130706433" are 127.0.0.1, too. */
+	if (buf[0] && inet_aton(buf, &v4) == 1)
 		return class_v4(ntohl(v4.s_addr));
 	if (inet_pton(AF_INET6, buf, &v6) == 1)
 		return class_v6(&v6);
