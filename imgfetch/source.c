@@ -27,7 +27,7 @@ static int check_manifest(const struct raw_manifest *m, const struct digest *sai
 					: said->hex[0]	  ? said
 							  : NULL;
 
-	if (want && want->size_bytes && want->size_bytes != m->len)
+	if (want && want->size_bytes != m->len)
 		return err_set(e, ERR_VERIFY, "manifest %s has %zu bytes, but the index says %llu",
 			       digest_text(expected).s, m->len,
 			       (unsigned long long)want->size_bytes);

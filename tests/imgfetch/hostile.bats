@@ -82,6 +82,9 @@ accepted() {
 
 @test "pull: an index gives the image for this machine" { accepted index; }
 @test "pull: an index in an index is followed" { accepted nested; }
+@test "pull: a manifest of another size than its index says is refused" {
+	refused 6 index-size "but the index says 0"
+}
 @test "pull: indexes nested too deep are refused" { refused 6 too-deep "nested more than"; }
 @test "pull: a missing platform is named, with those there are" {
 	refused 8 other-platform "there is: linux/s390x"

@@ -111,6 +111,7 @@ documents = {
     "wrong-arch": manifest(config("s390x")),
     "nested": deep(2),
     "too-deep": deep(3),
+    "index-size": index({**desc(GOOD, MANIFEST, **platform("linux", OWN)), "size": 0}),
     "not-json": b"<html>Welcome to the hotel network</html>",
     "empty": b"",
     "zero-layers": manifest(config(OWN, diff_ids=[]), layers=[]),
