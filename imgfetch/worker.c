@@ -46,6 +46,9 @@ struct worker {
 	struct source *src;
 	const struct worker_opts *opts;
 	atomic_bool stop;
+	/* Open since before the first byte was written: syncfs(2) tells of writes that failed since
+	 * the descriptor was opened, and of no earlier ones (Linux 5.8). -1: no syncs */
+	int sync_fd;
 
 	pthread_mutex_t mutex;	/* of all below */
 	pthread_cond_t stopped; /* stop became true */
@@ -99,15 +102,6 @@ static int rename_layer(struct worker *w, struct ready_layer *l, struct err *e)
 	return 0;
 }
 
-static int sync_store(const struct worker *w, struct err *e)
-{
-	auto_fd fd = openat(w->store->fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || syncfs(fd) < 0)
-		return disk_error(w, "sync", e);
-	return 0;
-}
-
 /* All layers that are ready enter the store, or none does. */
 static int commit_ready(struct worker *w, struct err *e)
 {
@@ -124,7 +118,7 @@ static int commit_ready(struct worker *w, struct err *e)
 	w->ready_count = 0;
 	pthread_mutex_unlock(&w->mutex);
 
-	int r = w->opts->no_sync ? 0 : sync_store(w, e);
+	int r = w->sync_fd >= 0 && syncfs(w->sync_fd) < 0 ? disk_error(w, "sync", e) : 0;
 	for (size_t i = 0; i < count; i++) {
 		if (r == 0)
 			r = rename_layer(w, &batch[i], e);
@@ -361,7 +355,7 @@ static void run_threads(struct worker *w)
 int worker_fetch_layers(const struct store *st, struct source *src, const struct layer_spec *specs,
 			size_t count, const struct worker_opts *opts, struct err *e)
 {
-	struct worker w = {.store = st, .src = src, .opts = opts};
+	struct worker w = {.store = st, .src = src, .opts = opts, .sync_fd = -1};
 	struct err commit_err = {0};
 
 	auto_free const struct layer_spec **todo = calloc(count + 1, sizeof(*todo));
@@ -371,6 +365,13 @@ int worker_fetch_layers(const struct store *st, struct source *src, const struct
 	fill_todo(&w, specs, count);
 	if (w.todo_count == 0)
 		return 0;
+	auto_fd sync_fd = -1;
+	if (!opts->no_sync) {
+		sync_fd = openat(st->fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (sync_fd < 0)
+			return disk_error(&w, "open 'tmp'", e);
+		w.sync_fd = sync_fd;
+	}
 	w.committed_mono_ns = mono_ns();
 	/* None of these can fail on Linux with default attributes. */
 	pthread_mutex_init(&w.mutex, NULL);
