@@ -253,6 +253,36 @@ refused() {
 	grep -qx 'owners-kept no' "$T/s/layers/sha256/${LAYOUT_DIFFIDS[0]}.info"
 }
 
+# no_unshare CMD...: under a filter that refuses unshare(2), as containers have it.
+no_unshare() {
+	as_caller python3 -c '
+import ctypes, os, struct, sys
+nr = {"x86_64": 272, "aarch64": 97}[os.uname().machine]
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, nr), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)]
+filter = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *c) for c in code))
+prog = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code), ctypes.addressof(filter)))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, prog, 0, 0):
+    sys.exit(99)
+os.execv(sys.argv[1], sys.argv[1:])' "$@"
+}
+
+@test "pull: in a container that forbids unshare" {
+	need python3 tar
+	mkdir -p "$T/src/d"
+	echo x >"$T/src/d/f"
+	chmod 666 "$T/src/d/f"
+	tar -C "$T/src" -cf "$T/a.tar" .
+	layout_new "$T/l"
+	layout_layer "$T/l" "$T/a.tar"
+	layout_done "$T/l"
+	expect 1 no_unshare /usr/bin/unshare -i true
+	umask 077
+	expect 0 no_unshare "$TEST_PREFIX/bin/imgfetch" --store="$T/s" pull -q "oci:$T/l"
+	is "$(stat -c %a "$T/s/layers/sha256/${LAYOUT_DIFFIDS[0]}/d/f")" 666
+	is "$(find "$T/s" ! -path "*/root/*" -perm /022 ! -path "*/d/f" ! -type l)" ''
+}
+
 # 12 MiB of a map of 3 million pieces of a file, which a parser keeps in 150 MB: 1 KiB on the wire.
 @test "pull: a sparse map that only takes memory is refused" {
 	need python3 gzip
