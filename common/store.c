@@ -103,7 +103,8 @@ int store_open_root(struct store *s, bool caller_view, struct err *e)
 		s->fd = sys_openat2(AT_FDCWD, s->path, O_PATH | O_DIRECTORY, 0,
 				    RESOLVE_NO_MAGICLINKS);
 		if (s->fd < 0 && errno == ENOENT)
-			return err_set(e, ERR_NOTFOUND, "there is no image store '%s'",
+			return err_set(e, ERR_NOTFOUND,
+				       "there is no image store '%s': imgfetch pull makes it",
 				       text_quote(s->path).s);
 		if (s->fd < 0)
 			return err_sys(e, ERR_CONFIG, "open the image store '%s'",
@@ -111,7 +112,8 @@ int store_open_root(struct store *s, bool caller_view, struct err *e)
 	} else {
 		s->fd = path_open_trusted_dir(s->path, s->owner, false, e);
 		if (s->fd < 0 && e->errnum == ENOENT)
-			return err_set(e, ERR_NOTFOUND, "there is no image store '%s'",
+			return err_set(e, ERR_NOTFOUND,
+				       "there is no image store '%s': imgfetch pull makes it",
 				       text_quote(s->path).s);
 		if (s->fd < 0)
 			return err_wrap(e, "image store");

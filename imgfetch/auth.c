@@ -17,6 +17,9 @@
 #define TOKEN_BYTES_MAX	 (16 * 1024)
 #define TOKEN_TIMEOUT_S	 60
 
+#define LOGIN_WANTED                                                                               \
+	"it wants a user name and password (podman login or docker login keeps them for imgfetch)"
+
 struct auth {
 	struct http *http;
 	const struct credential_paths *paths;
@@ -200,7 +203,7 @@ static int fetch_token(struct auth *a, const struct http_response *resp, const s
 		return err_set(e, ERR_AUTH, "token server of '%s': HTTP %ld from %s: %s", a->host,
 			       got->status, url_show(&got->url).s,
 			       a->creds.found ? "it refuses the user name or password"
-					      : "it wants a user name and password");
+					      : LOGIN_WANTED);
 	if (got->status != 200)
 		return err_set(e, ERR_NETWORK, "token server of '%s': HTTP %ld from %s", a->host,
 			       got->status, url_show(&got->url).s);
@@ -229,8 +232,8 @@ static int answer_locked(struct auth *a, const struct http_response *resp, const
 	if (c.scheme == CHALLENGE_BEARER)
 		return fetch_token(a, resp, &c, temporary, e);
 	if (!a->creds.found)
-		return err_set(e, ERR_AUTH, "HTTP %ld from %s: it wants a user name and password",
-			       resp->status, url_show(&resp->url).s);
+		return err_set(e, ERR_AUTH, "HTTP %ld from %s: %s", resp->status,
+			       url_show(&resp->url).s, LOGIN_WANTED);
 	if (used)
 		return err_set(e, ERR_AUTH,
 			       "HTTP %ld from %s: it refuses the user name or password",

@@ -10,10 +10,12 @@
  */
 #include "imgfetch/pull.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/text.h"
 #include "imgfetch/commit.h"
 #include "imgfetch/imgconfig.h"
 #include "imgfetch/manifest.h"
@@ -152,6 +154,12 @@ static int classify(struct raw_manifest *raw, const struct blob_desc *want,
 	return manifest_classify(raw, kind, e);
 }
 
+/* Says what was wrong with a document that came, since the documents' parsers do not. */
+static int bad_manifest(struct err *e)
+{
+	return e->kind == ERR_VERIFY ? err_wrap(e, "manifest") : -1;
+}
+
 /* Manifest of one image into p->raw. */
 static int fetch_manifest(struct pull *p, struct err *e)
 {
@@ -162,9 +170,10 @@ static int fetch_manifest(struct pull *p, struct err *e)
 		enum manifest_kind kind;
 
 		raw_manifest_fini(&p->raw);
-		if (source_get_manifest(p->src, &p->ref, chosen ? &want : NULL, &p->raw, e) < 0 ||
-		    classify(&p->raw, chosen ? &want : NULL, &kind, e) < 0)
+		if (source_get_manifest(p->src, &p->ref, chosen ? &want : NULL, &p->raw, e) < 0)
 			return -1;
+		if (classify(&p->raw, chosen ? &want : NULL, &kind, e) < 0)
+			return bad_manifest(e);
 		if (!chosen) {
 			p->ref.has_digest = true;
 			p->ref.digest = p->raw.digest;
@@ -175,7 +184,7 @@ static int fetch_manifest(struct pull *p, struct err *e)
 			return err_set(e, ERR_VERIFY, "indexes are nested more than %d deep",
 				       INDEX_DEPTH_MAX);
 		if (index_select(&p->raw, &p->opts->platform, NULL, &want, e) < 0)
-			return -1;
+			return bad_manifest(e);
 		chosen = true;
 	}
 }
@@ -279,8 +288,9 @@ static int fetch(struct pull *p, struct digest *out, struct err *e)
 		present = is_for_platform(p, &p->raw.digest, e);
 	if (present < 0)
 		return -1;
-	if (!present && (manifest_parse(&p->raw, &p->manifest, e) < 0 || fetch_config(p, e) < 0 ||
-			 fetch_layers(p, e) < 0 || commit(p, e) < 0))
+	if (!present && manifest_parse(&p->raw, &p->manifest, e) < 0)
+		return bad_manifest(e);
+	if (!present && (fetch_config(p, e) < 0 || fetch_layers(p, e) < 0 || commit(p, e) < 0))
 		return -1;
 	/* Held from here on, so that the name we write does not come to mean nothing. */
 	if (!present)
@@ -307,6 +317,9 @@ int pull_image(const struct store *st, struct source *src, const struct ref *ref
 		progress_message(opts->progress, "%s: present", ref_text(ref).s);
 	if (r == 0)
 		r = fetch(&p, out, e);
+	if (r < 0 && e->kind == ERR_DISK && (e->errnum == ENOSPC || e->errnum == EDQUOT))
+		(void)err_wrap(e, "no room in the store '%s' (imgfetch rm makes some)",
+			       text_quote(st->path).s); /* -1 comes below */
 	pull_fini(&p);
 	return r < 0 ? -1 : 0;
 }

@@ -61,19 +61,24 @@ static int open_group(const char *path, struct err *e)
 			return err_sys(e, ERR_CONFIG, "cg_root");
 		parent = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (parent < 0)
-			return err_sys(e, ERR_CONFIG, "open control group '%s'", text_quote(dir).s);
+			return err_sys(e, ERR_CONFIG, "cg_root: open control group '%s'",
+				       text_quote(path).s);
 		if (!is_v2(parent))
-			return err_set(e, ERR_CONFIG, "'%s' is not in a cgroup v2 file system",
-				       text_quote(dir).s);
+			return err_set(
+				e, ERR_CONFIG,
+				"cg_root: '%s' is not in a cgroup v2 file system: see isolate.cf(5)",
+				text_quote(path).s);
 		if (mkdirat(parent, name, 0755) && errno != EEXIST)
 			return err_sys(e, ERR_CONFIG, "create control group '%s'",
 				       text_quote(path).s);
 		fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	}
 	if (fd < 0)
-		return err_sys(e, ERR_CONFIG, "open control group '%s'", text_quote(path).s);
+		return err_sys(e, ERR_CONFIG, "cg_root: open control group '%s'",
+			       text_quote(path).s);
 	if (!is_v2(fd))
-		return err_set(e, ERR_CONFIG, "'%s' is not in a cgroup v2 file system",
+		return err_set(e, ERR_CONFIG,
+			       "cg_root: '%s' is not in a cgroup v2 file system: see isolate.cf(5)",
 			       text_quote(path).s);
 	return take_fd(&fd);
 }

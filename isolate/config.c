@@ -244,7 +244,11 @@ int config_read(struct config *out, struct err *e)
 	/* O_NONBLOCK: whatever lies there must not make us wait. */
 	fd = path_open_beneath(dir_fd, base, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
-		return err_sys(e, ERR_CONFIG, "open configuration file '%s'", path);
+		return errno == ENOENT
+			       ? err_set(e, ERR_CONFIG,
+					 "there is no configuration file '%s': make install puts it there",
+					 path)
+			       : err_sys(e, ERR_CONFIG, "open configuration file '%s'", path);
 	if (path_check_trusted_file(fd, 0, path, e) < 0)
 		return err_wrap(e, "configuration file");
 	len = fdio_read_text(fd, text, sizeof(text));

@@ -80,9 +80,13 @@ int image_find(const struct config *c, const struct priv *p, char *const *caller
 	if (rc == 0)
 		rc = look_into(c, p, false, c->image_root, &ref, out, e);
 	if (rc == 0)
-		return err_set(e, ERR_NOTFOUND,
-			       "there is no image '%s' in the image stores: imgfetch pull it",
-			       text_quote(reference).s);
+		return err_set(
+			e, ERR_NOTFOUND,
+			c->user_images
+				? "there is no image '%s' in the image stores: imgfetch pull it"
+				: "there is no image '%s' in the system's image store: have root "
+				  "imgfetch pull it (user_images = no in isolate.cf)",
+			text_quote(reference).s);
 	return rc < 0 ? -1 : 0;
 }
 

@@ -31,6 +31,18 @@ set_root() {
 	[[ ! -e $BOXES/$BOX ]] || fail "a box was made"
 }
 
+@test "cgroup: a cg_root that is no control group is named" {
+	local dir
+	for dir in /nowhere /no/where /tmp /etc/passwd; do
+		expect 2 without "$(set_root "$dir")" --cg -b "$BOX" --init
+		one_line
+		says "cg_root: "
+		says "'$dir'"
+		is "$output" ""
+		[[ ! -e $BOXES/$BOX && ! -e /nowhere ]] || fail "something was made"
+	done
+}
+
 @test "cgroup: a v1 controller that is not mounted is named" {
 	need v1
 	isolate -b "$BOX" --cg --init >/dev/null

@@ -62,7 +62,7 @@ accepted() {
 
 # ---- what is no image ----
 
-@test "pull: a manifest that is not JSON is refused" { refused 6 not-json "not valid JSON"; }
+@test "pull: a manifest that is not JSON is refused" { refused 6 not-json "manifest: not valid JSON"; }
 @test "pull: an empty manifest is refused" { refused 6 empty "empty"; }
 @test "pull: an endless manifest is refused" { refused 6 endless "larger than the 4194304 bytes"; }
 @test "pull: duplicate keys in a manifest are refused" { refused 6 dup-keys "duplicate"; }
@@ -109,7 +109,7 @@ accepted() {
 @test "pull: an unknown tag gives status 4 and the registry's code" {
 	expect 4 imgfetch pull -q --store="$T/store" "$BAD/good:missing"
 	says "HTTP 404 MANIFEST_UNKNOWN (not here) from http://$BAD/v2/good/manifests/missing"
-	says "is the tag right?"
+	says "is the tag or digest right?"
 	one_line
 	store_is_empty
 }
@@ -206,7 +206,7 @@ login_file() {
 	badreg_log basic | head -n 1 | grep -q ' -$'
 }
 @test "pull: without a login a registry that wants one gives status 3" {
-	refused 3 basic "wants a user name and password"
+	refused 3 basic "wants a user name and password (podman login"
 }
 @test "pull: a wrong password gives status 3 and is not shown" {
 	mkdir "$T/home/.docker"

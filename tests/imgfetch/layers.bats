@@ -422,6 +422,7 @@ whole() {
 	mkdir "$T/small/home"
 	give_to_caller "$T/small/home"
 	expect 7 imgfetch --store="$T/small/home/s" pull -q "oci:$T/l"
+	says "no room in the store '$T/small/home/s'"
 	says "no space left"
 	one_line
 	is "$(find "$T/small/home/s/tmp" -mindepth 1)" ''

@@ -131,6 +131,19 @@ run_image() { isolate -b "$BOX" "$M" --image="$REF" "$@"; }
 	expect 0 imgfetch rm "$REF"
 }
 
+@test "image: with user_images = no an own image is no image, and it says why" {
+	need user
+	sed 's/^user_images.*/user_images = no/' "$CONF" >"$T/conf"
+	chown 0:0 "$T/conf"
+	chmod 644 "$T/conf"
+	expect 2 unshare --mount --propagation private bash -euc \
+		'mount --bind "$1" "$2"; shift 2; exec "$@"' _ "$T/conf" "$CONF" \
+		"${CALLER[@]}" "$TEST_PREFIX/bin/isolate" -b "$((BOX + 1))" --image="$REF" --init
+	says "there is no image '$REF' in the system's image store: have root imgfetch pull it"
+	one_line
+	[[ ! -e $BOXES/$((BOX + 1)) ]]
+}
+
 @test "image: unknown ones are refused with a hint" {
 	expect 2 isolate -b "$BOX" "$M" --image=localhost/nothing --run -- true
 	says "there is no image 'localhost/nothing' in the image stores: imgfetch pull it"
