@@ -78,12 +78,12 @@ static int fill(pid_t pid, const struct text *uids, const struct text *gids, str
 /* The helper shares our memory, so that making it does not copy any (half of the time that all of
  * this took). It must not touch what we use: with errno and the like that means no call that can
  * fail and come back. */
-static int wait_to_be_killed(void *unused UNUSED)
+static int wait_to_be_killed(void *parent)
 {
-	/* Should the parent be gone before this takes hold, the alarm ends it. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	(void)alarm(10);
-	for (;;)
+	/* It may have been gone before that took hold; all signals are blocked here. The helper
+	 * would keep the lock of the box then. */
+	while (getppid() == (pid_t)(intptr_t)parent)
 		(void)pause();
 	return 0;
 }
@@ -104,7 +104,8 @@ int idmap_open_userns(uid_t disk_uid, uid_t shown_uid, gid_t disk_gid, gid_t sho
 	add_extent(&uids, disk_uid, shown_uid, 1);
 	add_swap(&gids, disk_gid, shown_gid);
 	pid = clone(wait_to_be_killed, stack + sizeof(stack),
-		    CLONE_VM | CLONE_NEWUSER | CLONE_PIDFD | SIGCHLD, NULL, &pidfd);
+		    CLONE_VM | CLONE_NEWUSER | CLONE_PIDFD | SIGCHLD, (void *)(intptr_t)getpid(),
+		    &pidfd);
 	if (pid < 0)
 		return err_sys(e, ERR_SYSTEM, "make a user namespace for the box");
 	fd = fill(pid, &uids, &gids, e);
