@@ -102,7 +102,8 @@ static int start_program(const struct run_spec *s, int sock, int proc_fd, pid_t 
 }
 
 /* Reap whoever has ended, the orphans too, which come to us. *ended: whether the program is among
- * them, its status is in *status then. With block, waits until nobody is left. */
+ * them, its status is in *status then. With block, waits until nobody is left; without, the
+ * program's end is enough: others may end faster than they can be reaped. */
 static int reap(pid_t program, bool block, bool *ended, int *status, struct err *e)
 {
 	for (;;) {
@@ -118,6 +119,8 @@ static int reap(pid_t program, bool block, bool *ended, int *status, struct err 
 		if (pid == program) {
 			*ended = true;
 			*status = how;
+			if (!block)
+				return 0;
 		}
 	}
 }
