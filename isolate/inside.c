@@ -77,7 +77,36 @@ static int change_directory(const char *dir, struct err *e)
 	return 0;
 }
 
-/* Nothing of ours stays open in the program, and of the caller's only what may. */
+/* The lowest descriptor from `first` on that stays open: sock, or one of those for the program. */
+static unsigned next_kept(const struct run_spec *s, int sock, unsigned first)
+{
+	unsigned found = UINT_MAX;
+
+	if ((unsigned)sock >= first)
+		found = (unsigned)sock;
+	for (size_t i = 0; i < s->pass_count; i++) {
+		if ((unsigned)s->pass_fds[i] >= first)
+			found = MIN(found, (unsigned)s->pass_fds[i]);
+	}
+	return found;
+}
+
+/* Everything of ours but sock. Not left to execve(2): until then, directories of the host would be
+ * there as /proc/self/fd/N for --chdir and for the command's own path (CVE-2024-21626). */
+static int close_others(const struct run_spec *s, int sock, struct err *e)
+{
+	unsigned first = STDERR_FILENO + 1, kept;
+
+	do {
+		kept = next_kept(s, sock, first);
+		if (kept > first && close_range(first, kept - (kept < UINT_MAX), 0) < 0)
+			return err_sys(e, ERR_SYSTEM, "close what the program does not get");
+		first = kept + 1;
+	} while (kept < UINT_MAX);
+	return 0;
+}
+
+/* Of the caller's descriptors only what may. */
 static int pass_descriptors(const struct run_spec *s, struct err *e)
 {
 	if (fdio_cloexec_from(3, e) < 0)
@@ -108,10 +137,12 @@ static int reset_signals(struct err *e)
 /* Everything between clone and execve. The order matters: see the comments.
  * Runs as: root with the proxy's capabilities, from the drop on as the box's user with none.
  * Trusts: the orders. Must not: open or resolve anything of the box before the drop. */
-static int prepare(const struct run_spec *s, struct err *e)
+static int prepare(const struct run_spec *s, int sock, struct err *e)
 {
 	/* First, so that whatever follows is on the program's account. */
 	if (s->cgroup && cgroup_join(s->cgroup, e) < 0)
+		return -1;
+	if (close_others(s, sock, e) < 0)
 		return -1;
 	/* After entering the group: its place becomes the root of what /proc tells about it. */
 	if (unshare(CLONE_NEWCGROUP) < 0)
@@ -203,7 +234,7 @@ void inside_run(const struct run_spec *s, int sock)
 {
 	struct run_report r = {.kind = REPORT_ERROR};
 
-	if (prepare(s, &r.err) < 0) {
+	if (prepare(s, sock, &r.err) < 0) {
 		if (report_send(sock, &r, NULL, 0) < 0)
 			_exit(1);
 		_exit(1);
