@@ -155,20 +155,26 @@ static int acquire(int fd, unsigned box_id, bool wait, struct err *e)
 	return 0;
 }
 
-int lock_take(int fd, unsigned box_id, bool wait, struct lock *out, struct err *e)
+int lock_read(int fd, unsigned box_id, struct lock_record *out, struct err *e)
 {
 	char text[LOCK_TEXT_MAX], name[32];
-	struct lock_record r;
 	ssize_t len;
 
-	if (acquire(fd, box_id, wait, e) < 0)
-		return -1;
 	if (text_format(name, sizeof(name), "lock file of box %u", box_id) < 0)
 		return err_sys(e, ERR_BUG, "name lock file %u", box_id);
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(e, ERR_SYSTEM, "rewind %s", name);
 	len = fdio_read_text(fd, text, sizeof(text));
 	if (len < 0)
 		return err_sys(e, ERR_SYSTEM, "read %s", name);
-	if (lock_parse(name, text, (size_t)len, &r, e) < 0)
+	return lock_parse(name, text, (size_t)len, out, e);
+}
+
+int lock_take(int fd, unsigned box_id, bool wait, struct lock *out, struct err *e)
+{
+	struct lock_record r;
+
+	if (acquire(fd, box_id, wait, e) < 0 || lock_read(fd, box_id, &r, e) < 0)
 		return -1;
 	out->fd = fd;
 	out->record = r;

@@ -33,6 +33,9 @@ struct lock {
 int lock_open(int lock_dir_fd, unsigned box_id, int *fd, struct err *e) NODISCARD;
 int lock_take(int fd, unsigned box_id, bool wait, struct lock *out, struct err *e) NODISCARD;
 
+/* The record as it is now. Whoever does not hold the lock may see half of a change, or an error. */
+int lock_read(int fd, unsigned box_id, struct lock_record *out, struct err *e) NODISCARD;
+
 /* Write l->record: the whole of it, or nothing for exists = false. The file is never unlinked:
  * two callers would hold locks on two files of one name. */
 int lock_write(struct lock *l, struct err *e) NODISCARD;

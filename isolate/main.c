@@ -59,6 +59,7 @@
 #include "isolate/opts.h"
 #include "isolate/priv.h"
 #include "isolate/rootfs.h"
+#include "isolate/seccomp.h"
 #include "isolate/sweep.h"
 #include "isolate/verdict.h"
 
@@ -91,21 +92,25 @@ static int print_line(const char *line, struct err *e)
 	return 0;
 }
 
-/* With -v: what is being done. */
+/* With -v: what is being done. As the caller, whose file it is. */
 static void tell(const struct call *c, const char *what, const char *value)
 {
 	if (c->opts.verbose > 0)
 		(void)dprintf(STDERR_FILENO, "%s: %s %s\n", PROG, what, value); /* only a hint */
 }
 
+static void tell_place(const struct call *c)
+{
+	if (c->place)
+		tell(c, "control groups:", cgroup_place_name(c->place));
+}
+
+/* As root. */
 static int find_place(struct call *c, struct err *e)
 {
 	if (c->place)
 		return 0;
-	if (cgroup_find(c->config.cg_root, &c->place, e) < 0)
-		return -1;
-	tell(c, "control groups:", cgroup_place_name(c->place));
-	return 0;
+	return cgroup_find(c->config.cg_root, &c->place, e);
 }
 
 /* --- what a dead keeper left ----------------------------------------------------------------- */
@@ -195,6 +200,7 @@ static int do_init(struct call *c, struct err *e)
 	if (priv_as_root(&c->priv, e) < 0 || make_box(c, &fresh, e) < 0 ||
 	    priv_as_caller(&c->priv, e) < 0)
 		return -1;
+	tell_place(c);
 	return print_line(c->box.path, e);
 }
 
@@ -319,6 +325,11 @@ static int ready_root(struct call *c, struct run *run, struct err *e)
 	return rootfs_prepare(&spec, &c->priv, &run->rootfs, e);
 }
 
+static unsigned filter_flags(const struct call *c)
+{
+	return c->opts.syscalls_given ? c->opts.syscalls : c->config.syscall_flags;
+}
+
 /* As root. */
 static int start_and_watch(struct call *c, struct run *run, struct err *e)
 {
@@ -336,7 +347,7 @@ static int start_and_watch(struct call *c, struct run *run, struct err *e)
 		.env = run->env,
 		.search_path = run->has_image,
 		.share_net = o->share_net,
-		.filter_flags = o->syscalls_given ? o->syscalls : c->config.syscall_flags,
+		.filter_flags = filter_flags(c),
 		.pass_fds = c->entry.fds,
 		.pass_count = c->entry.fd_count,
 	};
@@ -388,8 +399,10 @@ static int use_box(struct call *c, struct run *run, struct err *e)
 	rc = ready_box(c, run, e);
 	if (rc == 0)
 		rc = priv_as_caller(&c->priv, e);
-	if (rc == 0)
+	if (rc == 0) {
+		tell_place(c);
 		rc = ready_root(c, run, e);
+	}
 	if (priv_as_root(&c->priv, &worse) < 0) {
 		*e = worse;
 		return -1;
@@ -420,6 +433,22 @@ static void tell_verdict(const struct call *c, const struct verdict *v, const st
 		(void)dprintf(STDERR_FILENO, "%s\n", v->message);
 }
 
+/* The filter does not see what io_uring opens, and with which mode: a program could leave a set-id
+ * file of the box's user outside (seccomp.c). */
+static int check_uring(const struct call *c, const struct dirrules *r, struct err *e)
+{
+	if (c->priv.root || (filter_flags(c) & FILTER_IO_URING))
+		return 0;
+	for (size_t i = 0; i < r->count; i++) {
+		if ((r->rules[i].flags & DIR_RW) && r->rules[i].out && r->rules[i].out[0] == '/')
+			return err_set(e, ERR_DENIED,
+				       "--dir '%s': with io_uring allowed (--syscalls), only root "
+				       "may bind directories writable",
+				       text_quote(r->rules[i].in).s);
+	}
+	return 0;
+}
+
 /* *rc: exit status of a run that came to its end. */
 static int do_run(struct call *c, int *rc, struct err *e)
 {
@@ -431,6 +460,8 @@ static int do_run(struct call *c, int *rc, struct err *e)
 		done = find_image(c, &run, e);
 	if (done == 0)
 		done = opts_dirrules(&c->opts, run.has_image, &run.rules, e);
+	if (done == 0)
+		done = check_uring(c, &run.rules, e);
 	if (done == 0)
 		done = use_box(c, &run, e);
 	if (done == 0) {
@@ -478,6 +509,18 @@ static int open_box(struct call *c, int *lock_fd, struct err *e)
 	return lock_open(lock_dir, c->opts.box_id, lock_fd, e);
 }
 
+/* Who has no business in the box is told so before he holds its lock: he could keep it, stopped or
+ * blocked in a write, and the owner out. What is read without the lock may change, so the same is
+ * asked again with it. */
+static int check_stranger(struct call *c, int lock_fd, struct err *e)
+{
+	struct err ignored;
+
+	if (lock_read(lock_fd, c->opts.box_id, &c->lock.record, &ignored) < 0)
+		return 0;
+	return check_owner(c, c->opts.mode != MODE_RUN, e);
+}
+
 /* "v2 /sys/fs/cgroup/isolate": scripts want the path. */
 static int print_cg_root(const struct call *c, struct err *e)
 {
@@ -497,7 +540,8 @@ static int act(struct call *c, int *rc, struct err *e)
 		return print_cg_root(c, e);
 	/* Waiting is done as the caller, who can end it by a signal. */
 	c->lock.fd = lock_fd;
-	if (lock_take(lock_fd, c->opts.box_id, c->opts.wait, &c->lock, e) < 0)
+	if (check_stranger(c, lock_fd, e) < 0 ||
+	    lock_take(lock_fd, c->opts.box_id, c->opts.wait, &c->lock, e) < 0)
 		return -1;
 	if (keeper_block_signals(e) < 0)
 		return -1;
@@ -538,6 +582,7 @@ static int prepare(struct call *c, struct err *e)
 /* Help and version touch nothing. */
 static int print_info(const struct call *c, struct err *e)
 {
+	priv_leave();
 	if (c->opts.mode == MODE_VERSION)
 		return print_line(PROG "-oci " ISOLATE_OCI_VERSION, e);
 	if (opts_print_help() < 0)
@@ -549,16 +594,18 @@ static int finish(struct call *c, const struct err *failure, int rc)
 {
 	struct err e;
 
+	/* First of all: what is said below may block, for as long as the caller likes. */
+	cgroup_place_free(c->place);
+	box_close(&c->box);
+	lock_close(&c->lock);
 	if (failure) {
+		priv_leave();
 		/* The first error is the one to tell. */
 		if (meta_write_error(&c->meta, failure, &e) < 0)
 			err_print(PROG, &e);
 		err_print(PROG, failure);
 		rc = EXIT_SANDBOX;
 	}
-	cgroup_place_free(c->place);
-	box_close(&c->box);
-	lock_close(&c->lock);
 	meta_close(&c->meta);
 	opts_fini(&c->opts);
 	return rc;

@@ -180,6 +180,19 @@ int priv_as_caller(const struct priv *p, struct err *e)
 	return not_dumpable(e);
 }
 
+void priv_leave(void)
+{
+	uid_t uid = getuid();
+	gid_t gid = getgid();
+
+	if (uid == 0)
+		return;
+	/* To ids that are ours already: that takes no privilege. */
+	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		_exit(2);
+}
+
 int priv_become_root(struct err *e)
 {
 	if (setgroups(0, NULL) < 0)

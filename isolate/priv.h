@@ -29,6 +29,11 @@ int priv_act_as(struct priv *p, uid_t uid, gid_t gid, struct err *e) NODISCARD;
 int priv_as_root(const struct priv *p, struct err *e) NODISCARD;
 int priv_as_caller(const struct priv *p, struct err *e) NODISCARD;
 
+/* Nothing privileged is left to do: the caller in all ids, for good. What is said after that is
+ * written as he would write it himself: root's writes leave a file its set-id bits, among others.
+ * Does nothing for root. Ends the process when it fails. */
+void priv_leave(void);
+
 /* In the proxy: root in all ids, no supplementary groups, so that the caller cannot signal it. */
 int priv_become_root(struct err *e) NODISCARD;
 

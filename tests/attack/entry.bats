@@ -149,3 +149,62 @@ sys.exit(0 if libc.ptrace(16, int(sys.argv[1]), 0, 0) == 0 else 1)' "$p" || fail
 	says "permission denied"
 	expect 2 isolate -b "$BOX" --dir="x=/root/something" --run -- /bin/true
 }
+
+# Every descriptor of isolate is a directory of the host, seen from inside, until it is closed.
+@test "attack: neither --chdir nor the command gets out by isolate's own descriptors" {
+	local fd name
+	name=/proc/self/fd
+	for fd in {3..30}; do
+		expect 2 isolate -s -b "$BOX" --chdir="$name/$fd" --run -- /bin/true
+		says "change directory to"
+		expect 1 isolate -s -b "$BOX" "$M" -D --dir=box=./box --dir=proc=proc:fs \
+			--run -- "$name/$fd/../../../../../../../bin/sh" -c :
+		meta_is exitcode 127
+	done
+	# There is something to be run where that path would lead.
+	[[ -x $BOXES/../../../../../../../bin/sh ]]
+}
+
+blocked() { grep -qx isolate "/proc/$1/comm" && grep -q "^State:.S" "/proc/$1/status"; }
+
+@test "attack: nobody keeps the lock of somebody else's box" {
+	need user
+	local command
+	# Standard error is a pipe that is full: whatever is said to the stranger blocks.
+	for command in "--run -- /bin/true" "--init" "--cleanup"; do
+		# shellcheck disable=SC2086
+		setpriv --reuid $((TEST_UID + 1)) --regid $((TEST_UID + 1)) --clear-groups \
+			/usr/bin/python3 -c '
+import os, sys
+r, w = os.pipe()
+os.set_blocking(w, False)
+for size in 4096, 1:
+    try:
+        while True:
+            os.write(w, b"x" * size)
+    except BlockingIOError:
+        pass
+os.set_blocking(w, True)
+os.dup2(r, 0)
+os.dup2(w, 2)
+os.execv(sys.argv[1], sys.argv[1:])' "$I" -b "$BOX" $command 3>&- &
+		SPAWNED+=($!)
+		wait_for 10 blocked "$!"
+		expect 0 isolate -s -b "$BOX" --run -- /bin/true
+	done
+}
+
+@test "attack: what isolate says is written by the caller, not by root" {
+	need user
+	# Root's writes leave a file its set-id bits.
+	local words
+	for words in "--version" "--nonsense" "-b 2000000000 --init" "-b $BOX --init=no" \
+		"-b $BOX --run --meta=/nonexistent/x -- /bin/true"; do
+		as_caller cp /bin/true "$T/file"
+		as_caller chmod 4755 "$T/file"
+		# shellcheck disable=SC2086
+		isolate $words >>"$T/file" 2>&1 || true
+		[[ $(stat -c %s "$T/file") -gt $(stat -Lc %s /bin/true) ]]
+		is "$words $(stat -c %a "$T/file")" "$words 755"
+	done
+}

@@ -92,3 +92,13 @@ all_are() {
 	prints "Seccomp:	2"
 	prints "CapBnd:	0000000000000000"
 }
+
+@test "seccomp: who allows io_uring binds nothing writable, unless root" {
+	need user
+	isolate -b "$BOX" --init >/dev/null
+	expect 2 isolate -b "$BOX" --syscalls=23 --dir="x=$T:rw" --run -- /bin/true
+	says "with io_uring allowed"
+	one_line
+	expect 0 isolate -b "$BOX" --syscalls=23 --dir="x=$T" --dir=y=./box:rw --run -- /bin/true
+	expect 0 isolate -b "$BOX" --syscalls=8 --dir="x=$T:rw" --run -- /bin/true
+}
