@@ -14,16 +14,17 @@ static inline bool utf8_is_unsafe(uint32_t cp)
 	       (cp >= 0x2066 && cp <= 0x2069) || cp == 0x200e || cp == 0x200f || cp == 0xfeff;
 }
 
-/* Length (1 to 4) of the character at p when it is printable ASCII or well-formed, harmless UTF-8
- * (RFC 3629: shortest form, no surrogates, up to U+10FFFF); 0 when its first byte must be escaped.
- * p holds len >= 1 bytes. */
-static inline size_t utf8_safe_len(const unsigned char *p, size_t len)
+/* Length (1 to 4) of the well-formed UTF-8 character at p (RFC 3629: shortest form, no surrogates,
+ * up to U+10FFFF), which goes to *cp; 0 when it is none. p holds len >= 1 bytes. */
+static inline size_t utf8_decode(const unsigned char *p, size_t len, uint32_t *cp_out)
 {
 	uint32_t cp, min;
 	size_t n;
 
-	if (p[0] >= 0x20 && p[0] < 0x7f)
+	if (p[0] < 0x80) {
+		*cp_out = p[0];
 		return 1;
+	}
 	if (p[0] >= 0xc2 && p[0] <= 0xdf) {
 		n = 2;
 		cp = p[0] & 0x1f;
@@ -46,9 +47,22 @@ static inline size_t utf8_safe_len(const unsigned char *p, size_t len)
 			return 0;
 		cp = cp << 6 | (p[i] & 0x3f);
 	}
-	if (cp < min || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff) || utf8_is_unsafe(cp))
+	if (cp < min || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff))
 		return 0;
+	*cp_out = cp;
 	return n;
+}
+
+/* The same length when the character is printable ASCII or harmless, 0 when its first byte must be
+ * escaped. */
+static inline size_t utf8_safe_len(const unsigned char *p, size_t len)
+{
+	uint32_t cp = 0;
+	size_t n = utf8_decode(p, len, &cp);
+
+	if (cp < 0x80)
+		return n == 1 && cp >= 0x20 && cp < 0x7f;
+	return n > 0 && !utf8_is_unsafe(cp) ? n : 0;
 }
 
 #endif

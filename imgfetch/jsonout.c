@@ -10,6 +10,7 @@ static void put_text(FILE *f, const char *s)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	size_t len = strlen(s);
+	uint32_t cp;
 
 	putc('"', f);
 	while (len > 0) {
@@ -19,12 +20,12 @@ static void put_text(FILE *f, const char *s)
 			fprintf(f, "\\%c", *p);
 		} else if (n > 0) {
 			fwrite(p, 1, n, f);
+		} else if ((n = utf8_decode(p, len, &cp)) > 0) {
+			/* Not for a terminal; all of these are below U+10000. */
+			fprintf(f, "\\u%04x", (unsigned)cp);
 		} else {
 			n = 1;
-			if (*p < 0x80)
-				fprintf(f, "\\u%04x", *p);
-			else
-				fputs("\\ufffd", f);
+			fputs("\\ufffd", f);
 		}
 		p += n;
 		len -= n;

@@ -129,6 +129,14 @@ accepted() {
 	expect 0 imgfetch inspect --json --store="$T/store" "$BAD/evil-env:v1"
 	prints '"A=\u001b[31mred\u000aB=2"'
 }
+@test "inspect: JSON says what an image says, in plain ASCII where it must" {
+	expect 0 imgfetch pull -q --store="$T/store" "$BAD/evil-dir:v1"
+	expect 0 imgfetch inspect --json --store="$T/store" "$BAD/evil-dir:v1"
+	prints '"/a\u202eb\u0085\ufeff"'
+	is "$(python3 -c 'import json, sys
+sys.stdout.buffer.write(json.load(sys.stdin)["workdir"].encode())' <<<"$output")" \
+		$'/a\xe2\x80\xaeb\xc2\x85\xef\xbb\xbf'
+}
 @test "pull: a registry that is down gives status 5" {
 	expect 5 imgfetch pull -q --store="$T/store" 127.0.0.1:1/a/b:c
 	says "is the registry running?"

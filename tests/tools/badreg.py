@@ -126,6 +126,7 @@ documents = {
     "diffid-count": manifest(config(OWN, diff_ids=[digest(TAR), digest(TAR)])),
     "not-gzip": manifest(config(OWN), [desc(b"\x1f\x8b" + b"x" * 500, LAYER)]),
     "dup-keys": GOOD[:-1] + b',"layers":[]}',
+    "evil-dir": manifest(config(OWN, config={"WorkingDir": "/a\u202eb\u0085\ufeff"})),
     "evil-env": manifest(config(OWN, config={"Env": ["A=\x1b[31mred\nB=2"]})),
     "size-wrong": manifest(config(OWN), [{"mediaType": LAYER, "digest": put(BLOB),
                                           "size": len(BLOB) - 1}]),
