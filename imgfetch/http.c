@@ -461,6 +461,10 @@ static const char *hint(CURLcode code, const struct url *url)
 	case CURLE_SSL_CONNECT_ERROR:
 		return url->https ? ": does it speak TLS? (--plain-http is for those that do not)"
 				  : "";
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_RECV_ERROR:
+		return ": the registry broke off: try again later";
 	default:
 		return "";
 	}

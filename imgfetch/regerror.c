@@ -47,7 +47,7 @@ static const char *usual_hint(const struct http_response *resp, const char *code
 	if (strcmp(code, "NAME_UNKNOWN") == 0)
 		return "is the name of the repository right?";
 	if (strcmp(code, "MANIFEST_UNKNOWN") == 0)
-		return "is the tag or digest right?";
+		return "are the repository and the tag or digest right?";
 	if (resp->status == 401 || resp->status == 403)
 		return "no such repository, or it needs a login";
 	if (resp->status == 404)

@@ -109,7 +109,7 @@ accepted() {
 @test "pull: an unknown tag gives status 4 and the registry's code" {
 	expect 4 imgfetch pull -q --store="$T/store" "$BAD/good:missing"
 	says "HTTP 404 MANIFEST_UNKNOWN (not here) from http://$BAD/v2/good/manifests/missing"
-	says "is the tag or digest right?"
+	says "are the repository and the tag or digest right?"
 	one_line
 	store_is_empty
 }
@@ -158,6 +158,7 @@ sys.stdout.buffer.write(json.load(sys.stdin)["workdir"].encode())' <<<"$output")
 @test "pull: a wrong range is not believed" { accepted layer-flaky-badrange; }
 @test "pull: a layer that always breaks off is given up" {
 	refused 5 layer-cut "layer "
+	says "the registry broke off: try again later"
 	is "$(badreg_log layer-cut | grep -c blobs/)" 4
 }
 @test "pull: a layer without end is stopped at its size" { refused 6 layer-endless "larger than"; }
