@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's own price of one command in fresh namespaces: clone, exec, wait, and nothing else. */
+/* The kernel's own price of one command in fresh namespaces: clone, exec, wait, and nothing else.
+ */
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
