@@ -92,6 +92,6 @@ lock_root = /run/made-$BOX/b/locks" --cleanup
 	expect 2 unshare --mount --propagation private bash -c \
 		'mount -t tmpfs -o mode=755 none "$1" && shift && exec "$@"' bash "${CONF%/*}" "${CALLER[@]}" \
 		"$TEST_PREFIX/bin/isolate" -b "$BOX" --init
-	says "open configuration file '$CONF'"
+	says "there is no configuration file '$CONF': make install"
 	one_line
 }
