@@ -6,14 +6,16 @@ load ../lib/badreg
 setup_file() {
 	need openssl
 	badreg_start tls
+	echo '127.0.0.1 other.test' >"$BADREG/hosts"
 	chmod 755 "$BATS_FILE_TMPDIR" "$BADREG"
 }
 teardown_file() { badreg_stop; }
 
-# trusting CMD...: as the caller, where the machine's authorities are only the one of the test.
+# trusting CMD...: as the caller, where the machine's authorities are only the one of the test, and
+# other.test is another name of this machine.
 trusting() {
-	unshare --mount sh -c 'mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"' \
-		"$BADREG/ca.pem" "${CALLER[@]}" "$@"
+	unshare --mount sh -c 'mount --bind "$0/ca.pem" /etc/ssl/certs/ca-certificates.crt &&
+		mount --bind "$0/hosts" /etc/hosts && exec "$@"' "$BADREG" "${CALLER[@]}" "$@"
 }
 
 @test "tls: a certificate of an unknown authority is refused" {
@@ -23,7 +25,7 @@ trusting() {
 }
 
 @test "tls: a certificate for another host is refused" {
-	expect 5 trusting "$TEST_PREFIX/bin/imgfetch" pull -q --store="$T/store" "127.1:${BADTLS#*:}/good:v1"
+	expect 5 trusting "$TEST_PREFIX/bin/imgfetch" pull -q --store="$T/store" "other.test:${BADTLS#*:}/good:v1"
 	says "target host name"
 	says "does not prove that it is this host"
 	one_line
