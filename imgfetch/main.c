@@ -173,6 +173,10 @@ static int list(const struct opts *o, const char *path, struct err *e)
 
 	if (r < 0 && may_fall_back(o, &why))
 		r = open_system(&st, &ignored);
+	/* Before the first pull there is nothing to list; a store that was named has to be there.
+	 */
+	if (r < 0 && why.kind == ERR_NOTFOUND && !o->store)
+		return report_list(NULL, o->json, stdout, e);
 	if (r < 0) {
 		*e = why;
 		return store_fault(e);

@@ -87,13 +87,13 @@ static bool is_shown(const struct refs *refs, size_t i)
 int report_list(const struct store *st, bool json, FILE *out, struct err *e)
 {
 	struct jsonout j = {.file = out};
-	struct refs refs;
+	struct refs refs = {0};
 	auto_free struct digest *images = NULL;
 	size_t count = 0, width = strlen("REFERENCE");
 
-	if (refs_read(st, &refs, e) < 0)
+	if (st && refs_read(st, &refs, e) < 0)
 		return -1;
-	if (refs_read_images(st, &images, &count, e) < 0) {
+	if (st && refs_read_images(st, &images, &count, e) < 0) {
 		refs_fini(&refs);
 		return -1;
 	}

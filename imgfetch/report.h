@@ -10,8 +10,8 @@
 #include "common/ref.h"
 #include "common/store.h"
 
-/* All names of the store with what they mean, and images without a name. Write errors on out are
- * the caller's to find. */
+/* All names of the store with what they mean, and images without a name; st NULL: there is no store
+ * yet, and nothing in it. Write errors on out are the caller's to find. */
 int report_list(const struct store *st, bool json, FILE *out, struct err *e) NODISCARD;
 
 /* One image: layers, what unpacking them left out, settings. ERR_NOTFOUND. */

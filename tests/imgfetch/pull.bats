@@ -285,6 +285,14 @@ first_layer() {
 	is "$(jq length "$T/x.out")" 0
 }
 
+@test "list: before the first pull there is nothing, and no error" {
+	need user
+	set_caller HOME="$T/home" XDG_DATA_HOME="$T/none"
+	expect 0 imgfetch list
+	is "$(sed -n 1p "$T/x.out" | awk '{ print $1, $2, $3 }')" "REFERENCE DIGEST LAYERS"
+	[[ ! -e $T/none ]] || fail "list made a store"
+}
+
 @test "inspect: as JSON" {
 	expect 0 pull -q "$REGISTRY/team/one:v1"
 	local d=$output
