@@ -48,8 +48,9 @@ lint_files() {
 	else
 		local args=() p
 		for p; do
-			args+=(-o -name "${p##*/}")
+			args+=(-o -path "./$p")
 		done
-		find . -path "./$O" -prune -o -type f \( "${args[@]:1}" \) -print | sed 's|^\./||'
+		find . \( -path ./.git -o -path ./build -o -path "./$O" \) -prune -o \
+			-type f \( "${args[@]:1}" \) -print | sed 's|^\./||'
 	fi
 }
