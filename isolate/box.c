@@ -60,6 +60,18 @@ static int make_dir(int dir_fd, const char *name, uid_t uid, gid_t gid, mode_t m
 	return 0;
 }
 
+int box_files_owner(const struct box *b, uid_t *out, struct err *e)
+{
+	struct stat st;
+
+	if (b->dir_fd < 0)
+		return 0;
+	if (fstatat(b->dir_fd, "box", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, ERR_SYSTEM, "look at '%s/box'", b->path);
+	*out = st.st_uid;
+	return 1;
+}
+
 int box_create(struct box *b, const struct priv *owner, struct err *e)
 {
 	if (make_dir(b->root_fd, b->name, 0, 0, 0755, b, e) < 0)

@@ -43,6 +43,11 @@ struct box_use {
 int box_open(const struct config *c, unsigned id, struct box *out, struct err *e) NODISCARD;
 void box_close(struct box *b);
 
+/* User who owns the files of an existing box on disk: of box/. 1 with *out, 0
+ * when there is no box or no box/ in it, -1. The parent is root's, so the name cannot be swapped.
+ */
+int box_files_owner(const struct box *b, uid_t *out, struct err *e) NODISCARD;
+
 /* Make the directories, which must not exist; box/ belongs to owner. As root. */
 int box_create(struct box *b, const struct priv *owner, struct err *e) NODISCARD;
 

@@ -138,11 +138,27 @@ static int check_owner(const struct call *c, bool root_may, struct err *e)
 		       (unsigned)r->owner);
 }
 
+/* Lock files may lie where a reboot clears them. What is on disk still tells whose a box was. */
+static int check_unrecorded(const struct call *c, struct err *e)
+{
+	uid_t owner;
+	int found;
+
+	if (c->lock.record.exists || c->priv.root)
+		return 0;
+	found = box_files_owner(&c->box, &owner, e);
+	if (found <= 0 || owner == c->priv.uid)
+		return found < 0 ? -1 : 0;
+	return err_set(e, ERR_DENIED,
+		       "box %u belongs to another user (%u), by its files: root can --cleanup it",
+		       c->box.id, (unsigned)owner);
+}
+
 static int may_init(const struct call *c, struct err *e)
 {
 	if (c->config.restricted_init && !c->priv.root)
 		return err_set(e, ERR_DENIED, "only root may --init boxes here (restricted_init)");
-	if (check_owner(c, true, e) < 0)
+	if (check_owner(c, true, e) < 0 || check_unrecorded(c, e) < 0)
 		return -1;
 	if (c->config.init_refuse && c->lock.record.exists && c->lock.record.ready)
 		return err_set(e, ERR_BUSY, "Box already exists: %s", c->box.path);
@@ -208,7 +224,8 @@ static int do_cleanup(struct call *c, struct err *e)
 {
 	struct lock_record *r = &c->lock.record;
 
-	if (check_owner(c, true, e) < 0 || priv_as_root(&c->priv, e) < 0)
+	if (check_owner(c, true, e) < 0 || check_unrecorded(c, e) < 0 ||
+	    priv_as_root(&c->priv, e) < 0)
 		return -1;
 	if (r->exists) {
 		if (end_leftovers(c, e) < 0)

@@ -132,6 +132,24 @@ me() { [[ $TEST_AS == root ]] && echo 0 || echo "$TEST_UID"; }
 	is "$(stat -c %u "$BOXES/$BOX/box/file")" "$(me)"
 }
 
+@test "owner: a box whose lock file a reboot has cleared is still its owner's" {
+	need root
+	local command
+	expect 0 as_uid "$TEST_UID" isolate -b "$BOX" --init
+	echo mine >"$BOXES/$BOX/box/file"
+	rm "$(conf lock_root)/$BOX"
+	for command in --init --cleanup; do
+		expect 2 as_uid "$((TEST_UID + 1))" isolate -b "$BOX" "$command"
+		says "belongs to another user"
+		one_line
+	done
+	is "$(cat "$BOXES/$BOX/box/file")" mine
+	expect 0 as_uid "$TEST_UID" isolate -b "$BOX" --init
+	rm "$(conf lock_root)/$BOX"
+	expect 0 isolate -b "$BOX" --cleanup
+	[[ ! -e $BOXES/$BOX ]]
+}
+
 @test "owner: root may clean up a user's box" {
 	need root
 	expect 0 as_uid "$TEST_UID" isolate -b "$BOX" --init
