@@ -139,7 +139,7 @@ set_root() {
 	need cgroup
 	isolate -b "$BOX" --cg --init >/dev/null
 	expect 1 isolate -s -p -b "$BOX" "$M" --cg --cg-mem=20000 --wall-time=30 --run -- \
-		/bin/sh -c 'sleep 60 & head -c 60M /dev/zero | tail -c 50M | wc -c; sleep 60'
+		/bin/sh -c 'sleep 60 & head -c 60M /dev/zero | tail -c 50M >/dev/null; sleep 5; echo alive'
 	meta_is cg-oom-killed 1
 	meta_is status SG
 	meta_is exitsig 9
