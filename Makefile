@@ -53,14 +53,14 @@ all_cflags   := -std=gnu17 $(warn_flags) $(hard_flags) -fno-strict-aliasing $(CF
 all_ldflags  := $(hard_ldflags) $(LDFLAGS)
 
 # --- sources -----------------------------------------------------------------------------------
-common_src := common/digest.c common/err.c common/fdio.c common/imgdesc.c common/imgmounts.c \
+common_src := common/digest.c common/err.c common/fdio.c common/imgdesc.c common/imgmounts.c common/jsonout.c \
 	common/lineconf.c common/num.c common/optab.c common/path.c common/ref.c common/remove.c \
 	common/store.c common/store_create.c common/storepath.c common/sys.c common/text.c
 mount_src := mount/copy.c mount/layers.c mount/mnt.c mount/overlay.c mount/unpack.c
 imgmount_src := mount/main.c
 # net: names, protocols, orchestration; data: bytes, layers, the store
 imgfetch_net_src := imgfetch/auth.c imgfetch/challenge.c imgfetch/credentials.c imgfetch/http.c \
-	imgfetch/imgconfig.c imgfetch/json.c imgfetch/jsonout.c imgfetch/layout.c imgfetch/main.c \
+	imgfetch/imgconfig.c imgfetch/json.c imgfetch/layout.c imgfetch/main.c \
 	imgfetch/manifest.c imgfetch/membuf.c imgfetch/netaddr.c imgfetch/opts.c imgfetch/platform.c \
 	imgfetch/pull.c imgfetch/refs.c imgfetch/regerror.c imgfetch/registry.c imgfetch/remove.c \
 	imgfetch/report.c imgfetch/source.c imgfetch/stored.c imgfetch/url.c imgfetch/users.c

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/jsonout.h"
 #include "common/text.h"
-#include "imgfetch/jsonout.h"
 #include "imgfetch/layerinfo.h"
 #include "imgfetch/refs.h"
 #include "imgfetch/stored.h"

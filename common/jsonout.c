@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON for scripts, written to a stream. */
-#include "imgfetch/jsonout.h"
+#include "common/jsonout.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON for scripts, written to a stream. */
-#ifndef IMGFETCH_JSONOUT_H
-#define IMGFETCH_JSONOUT_H
+#ifndef COMMON_JSONOUT_H
+#define COMMON_JSONOUT_H
 
 #include <stdio.h>
 
