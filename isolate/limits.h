@@ -29,6 +29,7 @@ struct usage {
 	bool have_cg_mem;      /* cg_mem_bytes was measured */
 	uint64_t cg_mem_bytes; /* peak of the control group in this run */
 	bool cg_oom_killed;
+	bool cg_fork_refused; /* by the limit on processes */
 };
 
 /* Set every rlimit of the calling process for the program: those of *l, and fixed values for all

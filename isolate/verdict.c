@@ -49,11 +49,28 @@ static bool judge_times(const struct outcome *o, const struct limits *l, struct 
 	/* Whoever killed decides; for the rest CPU comes first, as the limit people ask about. */
 	if (o->killed == KILL_WALL)
 		cpu = false;
-	if (cpu)
+	if (cpu) {
 		say(v, RUN_TO, 1, "Time limit exceeded");
-	else if (wall)
+		v->limit = LIMIT_TIME;
+	} else if (wall) {
 		say(v, RUN_TO, 1, "Time limit exceeded (wall clock)");
+		v->limit = LIMIT_WALL_TIME;
+	}
 	return cpu || wall;
+}
+
+/* The harder it hits, the earlier: what is out of memory is dead, who cannot fork may do without. A
+ * program that catches SIGXFSZ is told EFBIG, of which nobody hears. */
+static enum limit_hit other_limit(const struct outcome *o, const struct limits *l,
+				  const struct verdict *v)
+{
+	if (o->usage.cg_oom_killed)
+		return LIMIT_MEMORY;
+	if (o->disk_hit)
+		return LIMIT_DISK;
+	if (l->fsize_bytes && v->exit_sig == SIGXFSZ)
+		return LIMIT_OUTPUT;
+	return o->usage.cg_fork_refused ? LIMIT_PROCESSES : LIMIT_NONE;
 }
 
 void verdict_judge(const struct outcome *o, const struct limits *l, struct verdict *out)
@@ -70,6 +87,7 @@ void verdict_judge(const struct outcome *o, const struct limits *l, struct verdi
 		else
 			v.exit_sig = WTERMSIG(o->wait_status);
 	}
+	v.limit = other_limit(o, l, &v);
 	if (o->killed == KILL_SIGNAL) {
 		judge_interrupt(o->interrupt_signal, &v);
 		*out = v;
@@ -100,4 +118,25 @@ const char *verdict_status_text(enum run_status s)
 		break;
 	}
 	return "XX";
+}
+
+const char *verdict_limit_text(enum limit_hit l)
+{
+	switch (l) {
+	case LIMIT_TIME:
+		return "time";
+	case LIMIT_WALL_TIME:
+		return "wall-time";
+	case LIMIT_MEMORY:
+		return "memory";
+	case LIMIT_DISK:
+		return "disk";
+	case LIMIT_OUTPUT:
+		return "output";
+	case LIMIT_PROCESSES:
+		return "processes";
+	case LIMIT_NONE:
+		break;
+	}
+	return NULL;
 }

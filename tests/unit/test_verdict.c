@@ -190,6 +190,63 @@ static const struct verdict_row {
 	 "Sandbox keeper received fatal signal 6"},
 };
 
+/* Which limit is named. */
+static const struct limit_row {
+	const char *name;
+	struct outcome o;
+	struct limits l;
+	const char *limit; /* "": none */
+} limit_rows[] = {
+	{"ended well", {.wait_status = EXITED(0)}, {.fsize_bytes = 1, .processes = 1}, ""},
+	{"CPU time, killed", {.killed = KILL_CPU, .wait_status = SIGKILL}, {.cpu_ns = MS}, "time"},
+	{"CPU time, ended",
+	 {.wait_status = EXITED(0), .usage.cpu_ns = MS + 1},
+	 {.cpu_ns = MS, .extra_ns = MS},
+	 "time"},
+	{"wall time",
+	 {.killed = KILL_WALL, .wait_status = SIGKILL, .usage.cpu_ns = 2 * MS},
+	 {.cpu_ns = MS, .wall_ns = MS},
+	 "wall-time"},
+	{"memory", {.wait_status = SIGKILL, .usage.cg_oom_killed = true}, {0}, "memory"},
+	{"memory before the others",
+	 {.wait_status = SIGXFSZ,
+	  .disk_hit = true,
+	  .usage = {.cg_oom_killed = true, .cg_fork_refused = true}},
+	 {.fsize_bytes = 1},
+	 "memory"},
+	{"time before memory",
+	 {.killed = KILL_CPU, .usage.cg_oom_killed = true},
+	 {.cpu_ns = MS},
+	 "time"},
+	{"disk", {.wait_status = EXITED(1), .disk_hit = true}, {0}, "disk"},
+	{"disk, ended well", {.wait_status = EXITED(0), .disk_hit = true}, {0}, "disk"},
+	{"disk before output",
+	 {.wait_status = SIGXFSZ, .disk_hit = true},
+	 {.fsize_bytes = 1},
+	 "disk"},
+	{"output", {.wait_status = SIGXFSZ}, {.fsize_bytes = 1}, "output"},
+	{"output before processes",
+	 {.wait_status = SIGXFSZ, .usage.cg_fork_refused = true},
+	 {.fsize_bytes = 1},
+	 "output"},
+	{"SIGXFSZ without a limit", {.wait_status = SIGXFSZ}, {0}, ""},
+	{"processes", {.wait_status = EXITED(0), .usage.cg_fork_refused = true}, {0}, "processes"},
+	{"interrupted", {.killed = KILL_SIGNAL, .interrupt_signal = SIGTERM}, {.cpu_ns = 1}, ""},
+};
+
+static void test_limits(struct tap *t)
+{
+	for (size_t i = 0; i < ARRAY_LEN(limit_rows); i++) {
+		const struct limit_row *row = &limit_rows[i];
+		const char *text;
+		struct verdict v;
+
+		verdict_judge(&row->o, &row->l, &v);
+		text = verdict_limit_text(v.limit);
+		tap_str(t, text ? text : "", row->limit, "limit: %s", row->name);
+	}
+}
+
 int main(void)
 {
 	struct tap t = {0};
@@ -207,5 +264,6 @@ int main(void)
 		tap_int(&t, v.rc, row->rc, "%s: exit status of isolate", row->name);
 		tap_str(&t, v.message, row->message, "%s: message", row->name);
 	}
+	test_limits(&t);
 	return tap_done(&t);
 }
