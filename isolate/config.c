@@ -31,6 +31,7 @@ static const struct config defaults = {
 	.syscall_flags = 31,
 	.tmp_bytes = UINT64_C(256) << 20,
 	.user_images = true,
+	.share_net = WHO_ALL,
 };
 
 /* --- values ---------------------------------------------------------------------------------- */
@@ -158,6 +159,24 @@ static int key_restricted_init(struct config *c, const char *key, const char *v,
 	return set_bool(&c->restricted_init, key, v, e);
 }
 
+static int key_share_net(struct config *c, const char *key, const char *v, struct err *e)
+{
+	static const char *const words[] = {
+		[WHO_NOBODY] = "no",
+		[WHO_ROOT] = "root",
+		[WHO_ALL] = "yes",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcmp(v, words[i]) == 0) {
+			c->share_net = (enum config_who)i;
+			return 0;
+		}
+	}
+	return err_set(e, ERR_CONFIG, "%s must be 'yes', 'root' or 'no', not '%s'", key,
+		       text_quote(v).s);
+}
+
 /* Keys that others read (plain_http: imgfetch), and cg_parent: 1.x named the parent of its control
  * groups with it, ours is found through cg_root. */
 static int key_ignored(struct config *c UNUSED, const char *key UNUSED, const char *v UNUSED,
@@ -183,6 +202,7 @@ static const struct {
 	{"user_images", key_user_images},
 	{"init_existing", key_init_existing},
 	{"restricted_init", key_restricted_init},
+	{"share_net", key_share_net},
 	{"plain_http", key_ignored},
 	{"cg_parent", key_ignored},
 };

@@ -10,6 +10,9 @@
 
 #define CONFIG_PATH_MAX 1024
 
+/* In the order of growing rights. */
+enum config_who { WHO_NOBODY, WHO_ROOT, WHO_ALL };
+
 struct config {
 	char box_root[CONFIG_PATH_MAX];	  /* directory of all boxes */
 	char lock_root[CONFIG_PATH_MAX];  /* directory of their lock files */
@@ -18,12 +21,13 @@ struct config {
 	uid_t image_owner;		  /* who besides root may write it */
 	uid_t first_uid;		  /* box N runs as first_uid + N */
 	gid_t first_gid;
-	unsigned num_boxes;	/* ids 0 to num_boxes - 1 */
-	unsigned syscall_flags; /* FILTER_* bits that a run gets unless told otherwise */
-	uint64_t tmp_bytes;	/* size of each tmpfs that a program can write */
-	bool user_images;	/* the caller's own image store is used too */
-	bool init_refuse;	/* --init of an existing box is an error, not a reset */
-	bool restricted_init;	/* only root may --init */
+	unsigned num_boxes;	   /* ids 0 to num_boxes - 1 */
+	unsigned syscall_flags;	   /* FILTER_* bits that a run gets unless told otherwise */
+	uint64_t tmp_bytes;	   /* size of each tmpfs that a program can write */
+	bool user_images;	   /* the caller's own image store is used too */
+	bool init_refuse;	   /* --init of an existing box is an error, not a reset */
+	bool restricted_init;	   /* only root may --init */
+	enum config_who share_net; /* who may use --share-net */
 };
 
 /* Parse len bytes at text (writable, NUL-terminated, cut up in place) over the built-in defaults.

@@ -450,6 +450,17 @@ static void tell_verdict(const struct call *c, const struct verdict *v, const st
 		(void)dprintf(STDERR_FILENO, "%s\n", v->message);
 }
 
+/* The host's network is more than a caller has himself, where users are kept from it by a firewall
+ * or by their own uid; with it come the abstract sockets of every service on the machine. */
+static int check_net(const struct call *c, struct err *e)
+{
+	if (!c->opts.share_net || c->config.share_net == WHO_ALL ||
+	    (c->config.share_net == WHO_ROOT && c->priv.root))
+		return 0;
+	return err_set(e, ERR_DENIED, "--share-net is not allowed here (share_net = %s)",
+		       c->config.share_net == WHO_ROOT ? "root" : "no");
+}
+
 /* The filter does not see what io_uring opens, and with which mode: a program could leave a set-id
  * file of the box's user outside (seccomp.c). */
 static int check_uring(const struct call *c, const struct dirrules *r, struct err *e)
@@ -473,6 +484,8 @@ static int do_run(struct call *c, int *rc, struct err *e)
 	struct verdict verdict;
 	int done = check_box(c, e);
 
+	if (done == 0)
+		done = check_net(c, e);
 	if (done == 0)
 		done = find_image(c, &run, e);
 	if (done == 0)

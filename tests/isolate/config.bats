@@ -38,6 +38,21 @@ iso() { with_conf "$1" "$TEST_PREFIX/bin/isolate" -b "$BOX" "${@:2}"; }
 	fi
 }
 
+@test "config: share_net = root or no keeps --share-net from users" {
+	expect 0 isolate -b "$BOX" --init
+	expect 2 iso 'share_net = no' "$M" --share-net --run -- /bin/true
+	says "--share-net is not allowed here (share_net = no)"
+	one_line
+	meta_is status XX
+	expect 0 iso 'share_net = no' --run -- /bin/true
+	if [[ $TEST_AS == root ]]; then
+		expect 0 iso 'share_net = root' --share-net --run -- /bin/true
+	else
+		expect 2 iso 'share_net = root' --share-net --run -- /bin/true
+		says "(share_net = root)"
+	fi
+}
+
 @test "config: user_images = no forbids stores of users" {
 	need user images overlay
 	fixture busybox

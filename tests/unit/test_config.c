@@ -29,6 +29,7 @@ static const struct bad_row {
 	{"\n\nnum_boxes = abc\n", "conf:3: "},
 	{"user_images = maybe\n", "user_images must be 'no' or 'yes'"},
 	{"init_existing = 1\n", "init_existing must be 'reset' or 'refuse'"},
+	{"share_net = 1\n", "share_net must be 'yes', 'root' or 'no', not '1'"},
 	{"syscall_flags = 32\n", "syscall_flags"},
 	{"tmp_size = 0\n", "tmp_size must not be 0"},
 	{"tmp_size = 5Q\n", "tmp_size"},
@@ -51,7 +52,7 @@ static void test_all_keys(struct tap *t)
 			  "image_root = /i\nimage_owner = 7\nfirst_uid = 5000\nfirst_gid = 6000\n"
 			  "num_boxes = 2147483647\nsyscall_flags = 3\ntmp_size = 1G\n"
 			  "user_images = no\ninit_existing = refuse\nrestricted_init = 1\n"
-			  "cg_parent = whatever\n",
+			  "share_net = root\ncg_parent = whatever\n",
 			  &c, &e),
 		    0, "keys: all are known")) {
 		tap_note("%s", e.text);
@@ -68,6 +69,7 @@ static void test_all_keys(struct tap *t)
 	tap_u64(t, c.syscall_flags, 3, "keys: syscall_flags");
 	tap_u64(t, c.tmp_bytes, UINT64_C(1) << 30, "keys: tmp_size");
 	tap_ok(t, !c.user_images && c.init_refuse && c.restricted_init, "keys: switches");
+	tap_int(t, (int)c.share_net, WHO_ROOT, "keys: share_net");
 }
 
 static void test_defaults(struct tap *t)
@@ -83,6 +85,7 @@ static void test_defaults(struct tap *t)
 	tap_u64(t, c.num_boxes, 1000, "defaults: num_boxes");
 	tap_u64(t, c.syscall_flags, 31, "defaults: syscall_flags");
 	tap_ok(t, c.user_images && !c.init_refuse && !c.restricted_init, "defaults: switches");
+	tap_int(t, (int)c.share_net, WHO_ALL, "defaults: share_net");
 }
 
 static void test_long(struct tap *t)
