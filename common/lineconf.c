@@ -20,22 +20,24 @@ static int bad_line(const struct lineconf *lc, const char *what, struct err *e)
 
 int lineconf_next(struct lineconf *lc, char **line, struct err *e)
 {
-	size_t left = (size_t)(lc->end - lc->pos);
-	char *nl;
+	size_t len = (size_t)(lc->end - lc->pos);
+	char *start = lc->pos, *nl;
 
-	if (left == 0)
+	if (len == 0)
 		return 0;
 	lc->line++;
-	nl = memchr(lc->pos, '\n', left);
-	if ((nl ? (size_t)(nl - lc->pos) : left) > LINE_MAX_BYTES)
+	nl = memchr(start, '\n', len);
+	if (nl)
+		len = (size_t)(nl - start);
+	lc->pos = nl ? nl + 1 : lc->end;
+	if (len > LINE_MAX_BYTES)
 		return bad_line(lc, "line is too long", e);
-	if (memchr(lc->pos, '\0', nl ? (size_t)(nl - lc->pos) : left))
+	if (memchr(start, '\0', len))
 		return bad_line(lc, "line holds a NUL byte", e);
 	if (!nl)
 		return bad_line(lc, "file ends in the middle of a line", e);
 	*nl = '\0';
-	*line = lc->pos;
-	lc->pos = nl + 1;
+	*line = start;
 	return 1;
 }
 

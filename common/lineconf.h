@@ -19,7 +19,8 @@ struct lineconf {
 void lineconf_init(struct lineconf *lc, const char *name, char *text, size_t len);
 
 /* Next line without its newline. 1, 0 at the end, -1 (NUL byte, line over 8192 bytes, last line
- * without newline; kind ERR_CONFIG, text begins with "name:line: "). */
+ * without newline; kind ERR_CONFIG, text begins with "name:line: "). After an error the next call
+ * goes on behind the bad line, for those who want to know all of them. */
 int lineconf_next(struct lineconf *lc, char **line, struct err *e) NODISCARD;
 
 /* Next `key = value` pair; comments (# at the start of a line, after white space) and blank lines

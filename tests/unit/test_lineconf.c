@@ -91,6 +91,28 @@ static void test_long_line(struct tap *t, size_t len, bool newline, int want)
 		tap_str(t, e.text, "f:1: line is too long", "long line: %zu: message", len);
 }
 
+/* Each bad line is told once, and what is good behind it is read. */
+static void test_go_on(struct tap *t)
+{
+	char text[9000] = "a = 1\nfoo\n= 2\nb = 3\n";
+	char got[512] = "", *key, *value;
+	size_t len = strlen(text), at = 0;
+	struct lineconf lc;
+	struct err e = {0};
+	int rc;
+
+	memset(text + len, 'x', 8193);
+	memcpy(text + len + 8193, "\nn\0l = 1\nc = 4\nend", 18);
+	lineconf_init(&lc, "f", text, len + 8193 + 18);
+	while ((rc = lineconf_next_pair(&lc, &key, &value, &e)) != 0)
+		at += (size_t)snprintf(got + at, sizeof(got) - at, "%s;", rc > 0 ? key : e.text);
+	tap_str(t, got,
+		"a;f:2: 'foo' is not 'key = value';f:3: there is no key before '=';b;"
+		"f:5: line is too long;f:6: line holds a NUL byte;c;"
+		"f:8: file ends in the middle of a line;",
+		"errors: the next call goes on behind them");
+}
+
 int main(void)
 {
 	struct tap t = {0};
@@ -98,6 +120,7 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_LEN(pair_rows); i++)
 		test_pairs(&t, &pair_rows[i]);
 	test_lines(&t);
+	test_go_on(&t);
 	test_long_line(&t, 8192, true, 1);
 	test_long_line(&t, 8193, true, -1);
 	test_long_line(&t, 8193, false, -1);
