@@ -71,16 +71,18 @@ imgfetch_data_src += imgfetch/ring.c imgfetch/sha256.c imgfetch/tmpdir.c imgfetc
 imgfetch_data_src += imgfetch/whiteout.c imgfetch/worker.c
 
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
-isolate_src := isolate/main.c isolate/box.c isolate/boxtree.c isolate/config.c isolate/cpumeter.c \
+isolate_src := isolate/main.c isolate/box.c isolate/boxtree.c isolate/cpumeter.c \
 	isolate/entry.c isolate/idmap.c isolate/image.c isolate/inside.c isolate/keeper.c isolate/limits.c \
 	isolate/lock.c isolate/net.c isolate/opts.c isolate/priv.c isolate/proxy.c isolate/redirect.c \
 	isolate/report.c isolate/sweep.c
 isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_mounts.c isolate/cgroup_v1.c isolate/cgroup_v2.c
 isolate_seccomp_src := isolate/seccomp.c isolate/seccomp_compat.c isolate/seccomp_native.c
+isolate_check_src := isolate/check_config.c
+isolate_config_src := isolate/config.c isolate/config_ids.c isolate/idfiles.c
 isolate_rootfs_src := isolate/rootfs.c isolate/rootfs_fs.c isolate/rootfs_skeleton.c \
 	isolate/rootfs_sources.c
 isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/verdict.c \
-	$(isolate_cgroup_src) $(isolate_rootfs_src) $(isolate_seccomp_src)
+	$(isolate_cgroup_src) $(isolate_check_src) $(isolate_config_src) $(isolate_rootfs_src) $(isolate_seccomp_src)
 
 isolate_libs  := -lcap
 isal_libs := $(if $(ISAL),-lisal)
@@ -132,7 +134,9 @@ unit_tests += test_store
 unit_tests += test_opts
 unit_objs_test_opts := isolate/opts.c isolate/dirrules.c isolate/envrules.c
 unit_tests += test_config
-unit_objs_test_config := isolate/config.c
+unit_objs_test_config := $(isolate_config_src)
+unit_tests += test_idfiles
+unit_objs_test_idfiles := isolate/idfiles.c
 unit_tests += test_storepath
 unit_tests += test_imgmounts
 unit_tests += test_overlay
@@ -153,7 +157,7 @@ unit_libs_test_worker := -larchive -lzstd $(isal_libs) -lz -lcrypto -lpthread
 
 # Fuzz targets: tests/fuzz/fuzz_X.c with corpus/X. In `make check` each replays its corpus like a unit
 # test; `make fuzz` builds them with libFuzzer, as build/fuzz/X, to be run by hand.
-fuzz_targets := challenge config dirrules envrules imgdesc lineconf manifest num opts ref url
+fuzz_targets := challenge config dirrules envrules idfiles imgdesc lineconf manifest num opts ref url
 fuzz_targets += entries inflate unpack
 fuzz_src_entries := imgfetch/layerdir.c imgfetch/unpack.c imgfetch/whiteout.c tests/unit/tarmake.c
 fuzz_libs_entries := -larchive
@@ -162,7 +166,8 @@ fuzz_libs_inflate := $(isal_libs) -lz -lzstd
 fuzz_src_unpack := imgfetch/layerdir.c imgfetch/unpack.c imgfetch/whiteout.c
 fuzz_libs_unpack := -larchive
 fuzz_src_challenge := imgfetch/challenge.c
-fuzz_src_config := isolate/config.c
+fuzz_src_config := $(isolate_config_src)
+fuzz_src_idfiles := isolate/idfiles.c
 fuzz_src_dirrules := isolate/dirrules.c
 fuzz_src_envrules := isolate/envrules.c
 fuzz_src_manifest := imgfetch/imgconfig.c imgfetch/json.c imgfetch/manifest.c imgfetch/platform.c

@@ -14,12 +14,6 @@
 #include "common/path.h"
 #include "common/text.h"
 
-#define CONFIG_BYTES_MAX (64 * 1024)
-
-/* No box gets the ids of system accounts, of "nobody", or those that mean "none". */
-#define BOX_ID_LOWEST  1000
-#define BOX_ID_HIGHEST (UINT32_MAX - 1)
-
 static const struct config defaults = {
 	.box_root = "/var/lib/isolate/boxes",
 	.lock_root = "/run/isolate/locks",
@@ -111,22 +105,35 @@ static int key_image_root(struct config *c, const char *key, const char *v, stru
 
 static int key_image_owner(struct config *c, const char *key, const char *v, struct err *e)
 {
-	return set_u32(&c->image_owner, key, v, 0, BOX_ID_HIGHEST, e);
+	return set_u32(&c->image_owner, key, v, 0, CONFIG_ID_HIGHEST, e);
 }
 
 static int key_first_uid(struct config *c, const char *key, const char *v, struct err *e)
 {
-	return set_u32(&c->first_uid, key, v, BOX_ID_LOWEST, BOX_ID_HIGHEST, e);
+	c->ids_given = true;
+	return set_u32(&c->first_uid, key, v, CONFIG_ID_LOWEST, CONFIG_ID_HIGHEST, e);
 }
 
 static int key_first_gid(struct config *c, const char *key, const char *v, struct err *e)
 {
-	return set_u32(&c->first_gid, key, v, BOX_ID_LOWEST, BOX_ID_HIGHEST, e);
+	c->ids_given = true;
+	return set_u32(&c->first_gid, key, v, CONFIG_ID_LOWEST, CONFIG_ID_HIGHEST, e);
 }
 
 static int key_num_boxes(struct config *c, const char *key, const char *v, struct err *e)
 {
+	c->num_given = true;
 	return set_u32(&c->num_boxes, key, v, 1, INT32_MAX, e);
+}
+
+static int key_subid_user(struct config *c, const char *key, const char *v, struct err *e)
+{
+	if (!*v || strchr(v, ':'))
+		return err_set(e, ERR_CONFIG, "%s must be the name of a user, not '%s'", key,
+			       text_quote(v).s);
+	if (text_format(c->subid_user, sizeof(c->subid_user), "%s", v) < 0)
+		return err_set(e, ERR_CONFIG, "%s is too long", key);
+	return 0;
 }
 
 static int key_syscall_flags(struct config *c, const char *key, const char *v, struct err *e)
@@ -197,6 +204,7 @@ static const struct {
 	{"first_uid", key_first_uid},
 	{"first_gid", key_first_gid},
 	{"num_boxes", key_num_boxes},
+	{"subid_user", key_subid_user},
 	{"syscall_flags", key_syscall_flags},
 	{"tmp_size", key_tmp_size},
 	{"user_images", key_user_images},
@@ -223,6 +231,21 @@ static int set_key(struct config *c, const char *key, const char *value, struct 
 	return err_set(e, ERR_CONFIG, "unknown key '%s'", text_quote(key).s);
 }
 
+/* What no line by itself can tell. */
+static int check_ids(const struct config *c, struct err *e)
+{
+	if (*c->subid_user && c->ids_given)
+		return err_set(e, ERR_CONFIG,
+			       "subid_user takes the ids from /etc/subuid and /etc/subgid: give "
+			       "either that or first_uid and first_gid");
+	if (!*c->subid_user && ((uint64_t)c->first_uid + c->num_boxes - 1 > CONFIG_ID_HIGHEST ||
+				(uint64_t)c->first_gid + c->num_boxes - 1 > CONFIG_ID_HIGHEST))
+		return err_set(e, ERR_CONFIG,
+			       "first_uid or first_gid plus num_boxes goes beyond the last user "
+			       "id");
+	return 0;
+}
+
 int config_parse(const char *name, char *text, size_t len, struct config *out, struct err *e)
 {
 	struct config c = defaults;
@@ -237,24 +260,116 @@ int config_parse(const char *name, char *text, size_t len, struct config *out, s
 	}
 	if (got < 0)
 		return -1;
-	if ((uint64_t)c.first_uid + c.num_boxes - 1 > BOX_ID_HIGHEST ||
-	    (uint64_t)c.first_gid + c.num_boxes - 1 > BOX_ID_HIGHEST)
-		return err_set(
-			e, ERR_CONFIG,
-			"%s: first_uid or first_gid plus num_boxes goes beyond the last user "
-			"id",
-			name);
+	if (check_ids(&c, e) < 0)
+		return err_wrap(e, "%s", name);
 	*out = c;
 	return 0;
 }
 
-int config_read(struct config *out, struct err *e)
+/* --- --check-config -------------------------------------------------------------------------- */
+
+/* Keys seen, to notice the second of a kind. Who has more is not told about those. */
+#define SEEN_MAX 512
+
+struct seen {
+	const char *key;
+	unsigned line;
+};
+
+/* The line where the key was before, or 0. Keys stay in the text. */
+static unsigned seen_before(struct seen seen[SEEN_MAX], size_t *count, const char *key,
+			    unsigned line)
+{
+	for (size_t i = 0; i < *count; i++) {
+		unsigned before = seen[i].line;
+
+		if (strcmp(seen[i].key, key) != 0)
+			continue;
+		seen[i].line = line;
+		return before;
+	}
+	if (*count < SEEN_MAX)
+		seen[(*count)++] = (struct seen){.key = key, .line = line};
+	return 0;
+}
+
+static void tell_odd(const char *key, unsigned line, unsigned before,
+		     const struct config_sink *sink)
+{
+	char text[256];
+
+	if (strcmp(key, "cg_parent") == 0)
+		sink->tell(sink->ctx, line, false,
+			   "cg_parent means nothing any more: cg_root says where control groups "
+			   "are made");
+	if (before > 0 &&
+	    text_format(text, sizeof(text), "%s was set in line %u already: this line counts", key,
+			before) == 0)
+		sink->tell(sink->ctx, line, false, text);
+}
+
+/* The message of lineconf begins with "name:line: ", which the sink adds itself. */
+static const char *without_place(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(text, name, len) != 0 || text[len] != ':')
+		return text;
+	text += len + 1;
+	text += strspn(text, "0123456789");
+	return strncmp(text, ": ", 2) == 0 ? text + 2 : text;
+}
+
+static void note_ids(struct config_lines *l, const char *key, unsigned line)
+{
+	bool both = strcmp(key, "subid_user") == 0;
+
+	if (both || strcmp(key, "first_uid") == 0)
+		l->uids = line;
+	if (both || strcmp(key, "first_gid") == 0)
+		l->gids = line;
+}
+
+unsigned config_check(const char *name, char *text, size_t len, struct config *out,
+		      struct config_lines *lines, const struct config_sink *sink)
+{
+	struct config c = defaults;
+	struct seen seen[SEEN_MAX];
+	size_t seen_count = 0;
+	unsigned errors = 0;
+	struct lineconf lc;
+	char *key, *value;
+	struct err e;
+	int got;
+
+	*lines = (struct config_lines){0};
+	lineconf_init(&lc, name, text, len);
+	while ((got = lineconf_next_pair(&lc, &key, &value, &e)) != 0) {
+		if (got < 0 || set_key(&c, key, value, &e) < 0) {
+			errors++;
+			sink->tell(sink->ctx, lc.line, true, without_place(e.text, name));
+			continue;
+		}
+		note_ids(lines, key, lc.line);
+		tell_odd(key, lc.line, seen_before(seen, &seen_count, key, lc.line), sink);
+	}
+	if (check_ids(&c, &e) < 0) {
+		errors++;
+		sink->tell(sink->ctx, 0, true, e.text);
+	}
+	*out = c;
+	return errors;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+int config_read_text(char *text, size_t size, size_t *len, struct err *e)
 {
 	static const char path[] = CONFIG_FILE;
 	const char *base = strrchr(path, '/') + 1;
-	char dir[sizeof(path)], text[CONFIG_BYTES_MAX + 1];
 	auto_fd dir_fd = -1, fd = -1;
-	ssize_t len;
+	char dir[sizeof(path)];
+	ssize_t got;
 
 	memcpy(dir, path, sizeof(path));
 	dir[base - path] = '\0';
@@ -271,10 +386,24 @@ int config_read(struct config *out, struct err *e)
 			       : err_sys(e, ERR_CONFIG, "open configuration file '%s'", path);
 	if (path_check_trusted_file(fd, 0, path, e) < 0)
 		return err_wrap(e, "configuration file");
-	len = fdio_read_text(fd, text, sizeof(text));
-	if (len < 0)
+	got = fdio_read_text(fd, text, size);
+	if (got < 0)
 		return err_sys(e, ERR_CONFIG, "read configuration file '%s'", path);
-	return config_parse(path, text, (size_t)len, out, e);
+	*len = (size_t)got;
+	return 0;
+}
+
+int config_read(struct config *out, struct err *e)
+{
+	char text[CONFIG_TEXT_MAX + 1];
+	struct config c;
+	size_t len;
+
+	if (config_read_text(text, sizeof(text), &len, e) < 0 ||
+	    config_parse(CONFIG_FILE, text, len, &c, e) < 0 || config_read_subids(&c, e) < 0)
+		return -1;
+	*out = c;
+	return 0;
 }
 
 /* Make the directories of path that are missing. Each existing part is opened as trusted, so that

@@ -50,6 +50,7 @@
 #include "common/text.h"
 #include "isolate/box.h"
 #include "isolate/cgroup.h"
+#include "isolate/check.h"
 #include "isolate/config.h"
 #include "isolate/entry.h"
 #include "isolate/image.h"
@@ -154,8 +155,23 @@ static int check_unrecorded(const struct call *c, struct err *e)
 		       c->box.id, (unsigned)owner);
 }
 
+/* The ids of boxes should be nobody's (--check-config looks through them all). What is in a box
+ * could do to its caller whatever it wants if it were him. */
+static int check_caller(const struct call *c, struct err *e)
+{
+	if (c->box.uid != c->priv.uid)
+		return 0;
+	return err_set(
+		e, ERR_CONFIG,
+		"user id %u is the caller's and that of box %u: isolate --check-config tells "
+		"more",
+		(unsigned)c->box.uid, c->box.id);
+}
+
 static int may_init(const struct call *c, struct err *e)
 {
+	if (check_caller(c, e) < 0)
+		return -1;
 	if (c->config.restricted_init && !c->priv.root)
 		return err_set(e, ERR_DENIED, "only root may --init boxes here (restricted_init)");
 	if (check_owner(c, true, e) < 0 || check_unrecorded(c, e) < 0)
@@ -264,7 +280,7 @@ static int check_box(const struct call *c, struct err *e)
 	if (!r->exists || !r->ready || c->box.dir_fd < 0)
 		return err_set(e, ERR_CONFIG, "box %u is not initialised: isolate --init it first",
 			       c->box.id);
-	if (check_owner(c, false, e) < 0)
+	if (check_caller(c, e) < 0 || check_owner(c, false, e) < 0)
 		return -1;
 	if (r->cg != c->opts.limits.cg)
 		return err_set(e, ERR_USAGE, "box %u was initialised %s --cg: run it so, too",
@@ -563,6 +579,8 @@ static int act(struct call *c, int *rc, struct err *e)
 {
 	int lock_fd = -1;
 
+	if (c->opts.mode == MODE_CHECK_CONFIG)
+		return check_config(&c->priv, e);
 	if (priv_as_root(&c->priv, e) < 0 || open_box(c, &lock_fd, e) < 0 ||
 	    priv_as_caller(&c->priv, e) < 0)
 		return -1;

@@ -37,6 +37,7 @@ MODE_OPTION(opt_init, MODE_INIT)
 MODE_OPTION(opt_run, MODE_RUN)
 MODE_OPTION(opt_cleanup, MODE_CLEANUP)
 MODE_OPTION(opt_print_cg_root, MODE_PRINT_CG_ROOT)
+MODE_OPTION(opt_check_config, MODE_CHECK_CONFIG)
 MODE_OPTION(opt_version, MODE_VERSION)
 MODE_OPTION(opt_help, MODE_HELP)
 
@@ -232,6 +233,8 @@ static const struct optab_row table[] = {
 	{"cleanup", 0, OPTAB_NONE, NULL, "remove the box", opt_cleanup},
 	{"print-cg-root", 0, OPTAB_NONE, NULL, "print where control groups are made",
 	 opt_print_cg_root},
+	{"check-config", 0, OPTAB_NONE, NULL, "look for errors in the configuration file",
+	 opt_check_config},
 	{"version", 0, OPTAB_NONE, NULL, "print the version", opt_version},
 	{"help", 'h', OPTAB_NONE, NULL, "print this text", opt_help},
 

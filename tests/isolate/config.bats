@@ -4,16 +4,6 @@
 load ../lib/common
 load ../lib/images
 
-# with_conf 'LINES' CMD...: CMD as the caller, with these lines at the end of the configuration.
-with_conf() {
-	cp "$CONF" "$T/conf"
-	printf '%s\n' "$1" >>"$T/conf"
-	chown 0:0 "$T/conf"
-	chmod 644 "$T/conf"
-	unshare --mount --propagation private bash -c \
-		'mount --bind "$1" "$2" && shift 2 && exec "$@"' bash "$T/conf" "$CONF" "${CALLER[@]}" "${@:2}"
-}
-
 iso() { with_conf "$1" "$TEST_PREFIX/bin/isolate" -b "$BOX" "${@:2}"; }
 
 @test "config: init_existing = refuse lets --init fail on a box that exists" {

@@ -127,6 +127,22 @@ wait_for() {
 	done
 }
 
+# with_mounts 'SCRIPT' CMD...: CMD as the caller in a mount namespace where root has run SCRIPT, to
+# put other files over those of the machine.
+with_mounts() {
+	unshare --mount --propagation private bash -c \
+		'eval "set -e; $1" && shift && exec "$@"' bash "$1" "${CALLER[@]}" "${@:2}"
+}
+
+# with_conf 'LINES' CMD...: CMD as the caller, with these lines at the end of the configuration.
+with_conf() {
+	cp "$CONF" "$T/conf"
+	printf '%s\n' "$1" >>"$T/conf"
+	chown 0:0 "$T/conf"
+	chmod 644 "$T/conf"
+	with_mounts "mount --bind '$T/conf' '$CONF'" "${@:2}"
+}
+
 # ---- run and judge -----------------------------------------------------------------------------
 
 # x CMD ARG...: run CMD (a function or a program), show it, and set $status, $output (stdout) and

@@ -36,6 +36,10 @@ static const struct bad_row {
 	{"cg_root = isolate\n", "cg_root must be"},
 	{"cg_root = auto:file\n", "cg_root must be"},
 	{"cg_root = v1:isolate\n", "cg_root must be"},
+	{"subid_user =\n", "subid_user must be the name of a user"},
+	{"subid_user = a:b\n", "subid_user must be the name of a user"},
+	{"subid_user = isolate\nfirst_uid = 5000\n", "give either that or first_uid"},
+	{"first_gid = 5000\nsubid_user = isolate\n", "give either that or first_uid"},
 	{"no_such_key = 1\n", "unknown key 'no_such_key'"},
 	{"just words\n", "conf:1: "},
 	{"box_root = /x", "conf:1: "}, /* cut */
@@ -101,6 +105,81 @@ static void test_long(struct tap *t)
 	tap_has(t, e.text, "box_root is too long", "long: says so");
 }
 
+static const struct subid_row {
+	const char *name, *conf, *uids, *gids, *says; /* says NULL: it works */
+	unsigned first_uid, first_gid, boxes;
+} subid_rows[] = {
+	{"both files", "", "box:5000:100\n", "box:6000:100\n", NULL, 5000, 6000, 100},
+	{"the smaller count", "", "box:5000:100\n", "box:6000:90\n", NULL, 5000, 6000, 90},
+	{"fewer boxes", "num_boxes = 90\n", "box:5000:100\n", "box:6000:90\n", NULL, 5000, 6000,
+	 90},
+	{"too many boxes", "num_boxes = 91\n", "box:5000:100\n", "box:6000:90\n",
+	 "num_boxes is 91, but /etc/subgid has only 90 ids for 'box'", 0, 0, 0},
+	{"no such user", "", "x:5000:100\n", "box:6000:90\n", "no line of 'box' in /etc/subuid", 0,
+	 0, 0},
+	{"no such group", "", "box:5000:100\n", "", "no line of 'box' in /etc/subgid", 0, 0, 0},
+	{"system ids", "", "box:0:100\n", "box:6000:90\n", "begin at 0, the lowest allowed is 1000",
+	 0, 0, 0},
+	{"malformed", "", "box:a:100\n", "box:6000:90\n", "/etc/subuid: the line of 'box' is", 0, 0,
+	 0},
+};
+
+static void test_subids(struct tap *t, const struct subid_row *r)
+{
+	char conf[256];
+	struct config c;
+	struct err e = {0};
+	int rc;
+
+	snprintf(conf, sizeof(conf), "subid_user = box\n%s", r->conf);
+	if (!tap_int(t, parse(conf, &c, &e), 0, "subids: %s: parses", r->name))
+		return;
+	rc = config_apply_subids(&c, r->uids, strlen(r->uids), r->gids, strlen(r->gids), &e);
+	tap_int(t, rc, r->says ? -1 : 0, "subids: %s", r->name);
+	if (r->says) {
+		tap_has(t, e.text, r->says, "subids: %s: says why", r->name);
+		tap_u64(t, c.first_uid, 60000, "subids: %s: unchanged", r->name);
+		return;
+	}
+	tap_u64(t, c.first_uid, r->first_uid, "subids: %s: first_uid", r->name);
+	tap_u64(t, c.first_gid, r->first_gid, "subids: %s: first_gid", r->name);
+	tap_u64(t, c.num_boxes, r->boxes, "subids: %s: num_boxes", r->name);
+}
+
+static void collect(void *ctx, unsigned line, bool error, const char *text)
+{
+	char *all = ctx;
+	size_t at = strlen(all);
+
+	snprintf(all + at, 4096 - at, "%u %s %s\n", line, error ? "error" : "warning", text);
+}
+
+static void test_check(struct tap *t)
+{
+	char text[] =
+		"box_root = relative\nnum_boxes = 5\nwords\ncg_parent = x\n\nnum_boxes = 6\n"
+		"nonsense = 1\nfirst_uid = 4294967000\nfirst_gid = 70000\nnum_boxes = 1000\ncut";
+	char got[4096] = "";
+	const struct config_sink sink = {collect, got};
+	struct config_lines lines;
+	struct config c;
+
+	tap_u64(t, config_check("f", text, sizeof(text) - 1, &c, &lines, &sink), 5,
+		"check: errors");
+	tap_str(t, got,
+		"1 error box_root must be an absolute path, not 'relative'\n"
+		"3 error 'words' is not 'key = value'\n"
+		"4 warning cg_parent means nothing any more: cg_root says where control groups are made\n"
+		"6 warning num_boxes was set in line 2 already: this line counts\n"
+		"7 error unknown key 'nonsense'\n"
+		"10 warning num_boxes was set in line 6 already: this line counts\n"
+		"11 error file ends in the middle of a line\n"
+		"0 error first_uid or first_gid plus num_boxes goes beyond the last user id\n",
+		"check: all that is wrong or odd is told with its line");
+	tap_ok(t, lines.uids == 8 && lines.gids == 9, "check: lines of the ids");
+	tap_u64(t, c.first_gid, 70000, "check: good lines count");
+}
+
 /* What is shipped must be what is built in, or a value that is as good. */
 static void test_shipped(struct tap *t)
 {
@@ -135,6 +214,9 @@ int main(void)
 	test_all_keys(&t);
 	test_defaults(&t);
 	test_long(&t);
+	for (size_t i = 0; i < ARRAY_LEN(subid_rows); i++)
+		test_subids(&t, &subid_rows[i]);
+	test_check(&t);
 	test_shipped(&t);
 	return tap_done(&t);
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Is the machine fit for boxes, and the configuration right? For people and scripts, on stdout. */
+#ifndef ISOLATE_CHECK_H
+#define ISOLATE_CHECK_H
+
+#include "common/defs.h"
+#include "common/err.h"
+#include "isolate/priv.h"
+
+/* --check-config: every error and warning of CONFIG_FILE with its line, also ids of boxes that are
+ * somebody's by passwd(5), group(5), subuid(5) or subgid(5). What is in the file is told to those
+ * only who may read it. Acting as the caller; becomes root to read the file. ERR_CONFIG when there
+ * are errors. */
+int check_config(const struct priv *p, struct err *e) NODISCARD;
+
+#endif
