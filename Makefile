@@ -71,7 +71,7 @@ imgfetch_data_src += imgfetch/ring.c imgfetch/sha256.c imgfetch/tmpdir.c imgfetc
 imgfetch_data_src += imgfetch/whiteout.c imgfetch/worker.c
 
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
-isolate_src := isolate/main.c isolate/box.c isolate/boxtree.c isolate/cpumeter.c \
+isolate_src := isolate/main.c isolate/main_run.c isolate/box.c isolate/boxtree.c isolate/cpumeter.c \
 	isolate/entry.c isolate/idmap.c isolate/image.c isolate/inside.c isolate/keeper.c isolate/limits.c \
 	isolate/lock.c isolate/net.c isolate/opts.c isolate/priv.c isolate/proxy.c isolate/redirect.c \
 	isolate/report.c isolate/sweep.c

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* --run: everything is made ready, the keeper runs the program, everything is tidied up. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/text.h"
+#include "isolate/image.h"
+#include "isolate/keeper.h"
+#include "isolate/main_impl.h"
+#include "isolate/rootfs.h"
+#include "isolate/seccomp.h"
+#include "isolate/verdict.h"
+
+struct run {
+	struct image image;
+	bool has_image;
+	struct dirrules rules;
+	bool begun; /* the box is marked as running by us: tidy_box must follow */
+	struct box_use use;
+	struct rootfs *rootfs;
+	struct cgroup *cgroup;
+	char **env;
+	struct outcome outcome;
+};
+
+static int check_box(const struct call *c, struct err *e)
+{
+	const struct lock_record *r = &c->lock.record;
+
+	if (!r->exists || !r->ready || c->box.dir_fd < 0)
+		return err_set(e, ERR_CONFIG, "box %u is not initialised: isolate --init it first",
+			       c->box.id);
+	if (call_check_caller(c, e) < 0 || call_check_owner(c, false, e) < 0)
+		return -1;
+	if (r->cg != c->opts.limits.cg)
+		return err_set(e, ERR_USAGE, "box %u was initialised %s --cg: run it so, too",
+			       c->box.id, r->cg ? "with" : "without");
+	return 0;
+}
+
+static int find_image(struct call *c, struct run *run, struct err *e)
+{
+	const struct lock_record *r = &c->lock.record;
+
+	if (c->opts.image) {
+		if (image_find(&c->config, &c->priv, c->entry.env, c->opts.image, &run->image, e) <
+		    0)
+			return -1;
+		run->has_image = true;
+		if (r->has_image && !digest_equal(&r->image, &run->image.digest))
+			return err_set(e, ERR_USAGE,
+				       "box %u was initialised with image %s, which --image does "
+				       "not mean (now)",
+				       c->box.id, digest_text(&r->image).s);
+	} else if (r->has_image) {
+		if (image_find_pinned(&c->config, &c->priv, r->image_own, r->store_path, &r->image,
+				      &run->image, e) < 0)
+			return -1;
+		run->has_image = true;
+	}
+	if (!run->has_image)
+		return 0;
+	call_tell(c, "image:", digest_text(&run->image.digest).s);
+	return image_open(&run->image, &c->priv, e);
+}
+
+/* The box is ours to use: first what a dead keeper left, then the mark that we are at work, then
+ * the files. As root. */
+static int ready_box(struct call *c, struct run *run, struct err *e)
+{
+	struct lock_record *r = &c->lock.record;
+
+	if (c->opts.limits.cg && call_find_place(c, e) < 0)
+		return -1;
+	if (r->running) {
+		struct box_use none = BOX_USE_NONE;
+
+		if (call_end_leftovers(c, e) < 0 ||
+		    box_end_use(&c->box, &c->priv, c->opts.special_files, &none, e) < 0)
+			return -1;
+	}
+	r->running = true;
+	run->begun = true;
+	if (lock_write(&c->lock, e) < 0)
+		return -1;
+	return box_begin_use(&c->box, &c->priv, &run->use, e);
+}
+
+/* As the caller: everything he names is opened with his rights. */
+static int ready_root(struct call *c, struct run *run, struct err *e)
+{
+	const struct rootfs_spec spec = {
+		.rules = &run->rules,
+		.image = run->has_image ? &run->image.layers : NULL,
+		.store_fd = run->has_image ? run->image.store.fd : -1,
+		.box_mnt_fd = run->use.mnt_fd,
+		.box_dir_fd = c->box.dir_fd,
+		.stage_fd = run->use.stage_fd,
+		.uid = c->box.uid,
+		.gid = c->box.gid,
+		.tmp_bytes = c->config.tmp_bytes,
+	};
+	bool image_env = run->has_image && !c->opts.no_image_env;
+
+	if (envrules_build(&c->opts.env, c->entry.env, image_env ? run->image.desc.env : NULL,
+			   image_env ? run->image.desc.env_count : 0, &run->env, e) < 0)
+		return -1;
+	return rootfs_prepare(&spec, &c->priv, &run->rootfs, e);
+}
+
+static unsigned filter_flags(const struct call *c)
+{
+	return c->opts.syscalls_given ? c->opts.syscalls : c->config.syscall_flags;
+}
+
+/* As root. */
+static int start_and_watch(struct call *c, struct run *run, struct err *e)
+{
+	const struct opts *o = &c->opts;
+	struct run_spec spec = {
+		.priv = &c->priv,
+		.uid = c->box.uid,
+		.gid = c->box.gid,
+		.limits = &o->limits,
+		.cg_timing = o->limits.cg && !o->no_cg_timing,
+		.rootfs = run->rootfs,
+		.redirect = &o->redirect,
+		.chdir = o->chdir,
+		.argv = o->command,
+		.env = run->env,
+		.search_path = run->has_image,
+		.share_net = o->share_net,
+		.filter_flags = filter_flags(c),
+		.pass_fds = c->entry.fds,
+		.pass_count = c->entry.fd_count,
+	};
+
+	if (o->limits.cg && cgroup_create(c->place, c->box.id, &o->limits, &run->cgroup, e) < 0)
+		return -1;
+	spec.cgroup = run->cgroup;
+	return keeper_run(&spec, &run->outcome, e);
+}
+
+/* After the run or a failure on the way to it. The first error is the one to tell, and a box that
+ * is not tidy, or not empty, keeps `running` set. As root. */
+static int tidy_box(struct call *c, struct run *run, bool failed, struct err *e)
+{
+	bool stuck = failed && e->kind == ERR_BUSY;
+	struct err more, *slot = failed ? &more : e;
+	int rc = failed ? -1 : 0;
+	bool tidy = !stuck;
+
+	if (run->cgroup && cgroup_destroy(run->cgroup, slot) < 0) {
+		tidy = false;
+		rc = -1;
+		slot = &more;
+	}
+	run->cgroup = NULL;
+	rootfs_free(run->rootfs);
+	run->rootfs = NULL;
+	if (!stuck && box_end_use(&c->box, &c->priv, c->opts.special_files, &run->use, slot) < 0) {
+		tidy = false;
+		rc = -1;
+		slot = &more;
+	}
+	if (tidy) {
+		c->lock.record.running = false;
+		if (lock_write(&c->lock, slot) < 0)
+			rc = -1;
+	}
+	return rc;
+}
+
+/* Whatever happens once the box is in use, tidy_box follows. */
+static int use_box(struct call *c, struct run *run, struct err *e)
+{
+	struct err worse;
+	int rc;
+
+	if (priv_as_root(&c->priv, e) < 0)
+		return -1;
+	rc = ready_box(c, run, e);
+	if (rc == 0)
+		rc = priv_as_caller(&c->priv, e);
+	if (rc == 0) {
+		call_tell_place(c);
+		rc = ready_root(c, run, e);
+	}
+	if (priv_as_root(&c->priv, &worse) < 0) {
+		*e = worse;
+		return -1;
+	}
+	if (rc == 0)
+		rc = start_and_watch(c, run, e);
+	if (run->begun)
+		rc = tidy_box(c, run, rc < 0, e);
+	if (priv_as_caller(&c->priv, &worse) < 0) {
+		*e = worse;
+		return -1;
+	}
+	return rc;
+}
+
+static void tell_verdict(const struct call *c, const struct verdict *v, const struct usage *u)
+{
+	if (c->opts.silent && v->status != RUN_XX)
+		return;
+	/* Nobody can be told if this fails. */
+	if (v->status == RUN_OK)
+		(void)dprintf(STDERR_FILENO, "OK (%llu.%03llu sec real, %llu.%03llu sec wall)\n",
+			      (unsigned long long)(u->cpu_ns / NSEC_PER_SEC),
+			      (unsigned long long)(u->cpu_ns / NSEC_PER_MSEC % 1000),
+			      (unsigned long long)(u->wall_ns / NSEC_PER_SEC),
+			      (unsigned long long)(u->wall_ns / NSEC_PER_MSEC % 1000));
+	else
+		(void)dprintf(STDERR_FILENO, "%s\n", v->message);
+}
+
+/* The host's network is more than a caller has himself, where users are kept from it by a firewall
+ * or by their own uid; with it come the abstract sockets of every service on the machine. */
+static int check_net(const struct call *c, struct err *e)
+{
+	if (!c->opts.share_net || c->config.share_net == WHO_ALL ||
+	    (c->config.share_net == WHO_ROOT && c->priv.root))
+		return 0;
+	return err_set(e, ERR_DENIED, "--share-net is not allowed here (share_net = %s)",
+		       c->config.share_net == WHO_ROOT ? "root" : "no");
+}
+
+/* The filter does not see what io_uring opens, and with which mode: a program could leave a set-id
+ * file of the box's user outside (seccomp.c). */
+static int check_uring(const struct call *c, const struct dirrules *r, struct err *e)
+{
+	if (c->priv.root || (filter_flags(c) & FILTER_IO_URING))
+		return 0;
+	for (size_t i = 0; i < r->count; i++) {
+		if ((r->rules[i].flags & DIR_RW) && r->rules[i].out && r->rules[i].out[0] == '/')
+			return err_set(e, ERR_DENIED,
+				       "--dir '%s': with io_uring allowed (--syscalls), only root "
+				       "may bind directories writable",
+				       text_quote(r->rules[i].in).s);
+	}
+	return 0;
+}
+
+/* *rc: exit status of a run that came to its end. */
+int call_run(struct call *c, int *rc, struct err *e)
+{
+	struct run run = {.image = IMAGE_NONE, .use = BOX_USE_NONE};
+	struct verdict verdict;
+	int done = check_box(c, e);
+
+	if (done == 0)
+		done = check_net(c, e);
+	if (done == 0)
+		done = find_image(c, &run, e);
+	if (done == 0)
+		done = opts_dirrules(&c->opts, run.has_image, &run.rules, e);
+	if (done == 0)
+		done = check_uring(c, &run.rules, e);
+	if (done == 0)
+		done = use_box(c, &run, e);
+	if (done == 0) {
+		verdict_judge(&run.outcome, &c->opts.limits, &verdict);
+		done = meta_write_run(&c->meta, &run.outcome, &verdict,
+				      run.has_image ? digest_text(&run.image.digest).s : NULL, e);
+	}
+	if (done == 0) {
+		tell_verdict(c, &verdict, &run.outcome.usage);
+		*rc = verdict.rc;
+	}
+	envrules_free_env(run.env);
+	dirrules_fini(&run.rules);
+	image_close(&run.image);
+	return done;
+}
