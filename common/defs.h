@@ -26,5 +26,7 @@
 #define IMGDESC_ENV_MAX	  256
 
 #define ISOLATE_OCI_VERSION "0.1.0"
+/* Version of the well-known isolate whose commands and files ours are. */
+#define ISOLATE_COMPAT_VERSION "2.6"
 
 #endif

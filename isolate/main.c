@@ -339,8 +339,11 @@ static int prepare(struct call *c, struct err *e)
 static int print_info(const struct call *c, struct err *e)
 {
 	priv_leave();
+	/* Clients read the first line, some of them its last word. */
 	if (c->opts.mode == MODE_VERSION)
-		return print_line(PROG "-oci " ISOLATE_OCI_VERSION, e);
+		return print_line("The process isolator " ISOLATE_COMPAT_VERSION "\n" PROG
+				  "-oci " ISOLATE_OCI_VERSION,
+				  e);
 	if (opts_print_help() < 0)
 		return err_sys(e, ERR_SYSTEM, "write to standard output");
 	return 0;
