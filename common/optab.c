@@ -111,27 +111,53 @@ static int take_cluster(struct walk *w, const char *word, struct err *e)
 	return 0;
 }
 
+/* With `mixed`, operands are put into the slots of words that have been read, the first ones, and
+ * when all is read, before those that follow a `--`. */
+static int parse(struct walk *w, bool mixed, int *first_arg, struct err *e)
+{
+	int operands = 0;
+
+	/* execve(2) allowed an empty argv before Linux 5.18, which made argv[1] the environment
+	 * (CVE-2021-4034): nothing is read from argv that argc does not cover. */
+	if (w->argc < 1) {
+		*first_arg = 0;
+		return 0;
+	}
+	for (w->at = 1; w->at < w->argc; w->at++) {
+		char *word = w->argv[w->at];
+
+		if (word[0] != '-' || word[1] == '\0') {
+			if (!mixed)
+				break;
+			w->argv[1 + operands++] = word;
+			continue;
+		}
+		if (strcmp(word, "--") == 0) {
+			w->at++;
+			break;
+		}
+		if ((word[1] == '-' ? take_long(w, word, e) : take_cluster(w, word, e)) < 0)
+			return -1;
+	}
+	*first_arg = w->at - operands;
+	memmove(w->argv + *first_arg, w->argv + 1, (size_t)operands * sizeof(*w->argv));
+	return 0;
+}
+
 int optab_parse(const struct optab_row *rows, size_t count, int argc, char **argv, void *ctx,
 		int *first_arg, struct err *e)
 {
 	struct walk w = {.rows = rows, .count = count, .argc = argc, .argv = argv, .ctx = ctx};
 
-	/* execve(2) allowed an empty argv before Linux 5.18, which made argv[1] the environment
-	 * (CVE-2021-4034): nothing is read from argv that argc does not cover. */
-	for (w.at = 1; w.at < argc; w.at++) {
-		const char *word = argv[w.at];
+	return parse(&w, false, first_arg, e);
+}
 
-		if (word[0] != '-' || word[1] == '\0')
-			break;
-		if (strcmp(word, "--") == 0) {
-			w.at++;
-			break;
-		}
-		if ((word[1] == '-' ? take_long(&w, word, e) : take_cluster(&w, word, e)) < 0)
-			return -1;
-	}
-	*first_arg = MIN(w.at, MAX(argc, 0));
-	return 0;
+int optab_parse_mixed(const struct optab_row *rows, size_t count, int argc, char **argv, void *ctx,
+		      int *first_arg, struct err *e)
+{
+	struct walk w = {.rows = rows, .count = count, .argc = argc, .argv = argv, .ctx = ctx};
+
+	return parse(&w, true, first_arg, e);
 }
 
 #define HELP_WIDTH  80

@@ -20,9 +20,14 @@ struct optab_row {
 
 /* Parse argv with getopt_long rules (POSIXLY_CORRECT order: stops at the first non-option, `--`
  * ends options). argc may be 0. *first_arg gets the index of the first operand. Unknown, ambiguous
- * or malformed options are ERR_USAGE; nothing is printed. Not reentrant (getopt). */
+ * or malformed options are ERR_USAGE; nothing is printed. */
 int optab_parse(const struct optab_row *rows, size_t count, int argc, char **argv, void *ctx,
 		int *first_arg, struct err *e) NODISCARD;
+
+/* The same in getopt_long's usual order: options may stand between and behind operands, up to a
+ * `--`. argv is rearranged: from *first_arg on it holds the operands, in order. */
+int optab_parse_mixed(const struct optab_row *rows, size_t count, int argc, char **argv, void *ctx,
+		      int *first_arg, struct err *e) NODISCARD;
 
 /* Write the options part of --help to fd 1, at most 80 columns. Returns 0 or -1 (errno). */
 int optab_print_help(const struct optab_row *rows, size_t count);

@@ -326,7 +326,9 @@ int opts_parse(int argc, char **argv, struct opts *out, struct err *e)
 	int first;
 
 	*out = (struct opts){.limits = {.processes = 1, .open_files = 1024}};
-	if (optab_parse(table, ARRAY_LEN(table), argc, argv, out, &first, e) < 0)
+	/* An option behind the command is one, as it always was: a limit that only became an
+	 * argument of the program would hold nothing. */
+	if (optab_parse_mixed(table, ARRAY_LEN(table), argc, argv, out, &first, e) < 0)
 		return -1;
 	/* Before anything is asked of the rest of the line. */
 	if (out->mode == MODE_HELP || out->mode == MODE_VERSION)

@@ -55,8 +55,8 @@ struct opts {
 	unsigned syscalls;
 };
 
-/* Parse argv and check that the options go together. Touches nothing but *out, which is to be
- * released by opts_fini also after a failure. ERR_USAGE. */
+/* Parse argv and check that the options go together. Touches nothing but the order of argv and
+ * *out, which is to be released by opts_fini also after a failure. ERR_USAGE. */
 int opts_parse(int argc, char **argv, struct opts *out, struct err *e) NODISCARD;
 void opts_fini(struct opts *o);
 

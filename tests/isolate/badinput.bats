@@ -48,6 +48,17 @@ libc.execve(sys.argv[1].encode(), argv, argv)' "$TEST_PREFIX/bin/isolate"
 	refused --cleanup extra
 }
 
+@test "usage: options may follow the command up to a --, and then limit it" {
+	# A client's command line has its -t there: it must not become an argument of the program.
+	expect 1 isolate -b "$BOX" --run /bin/sh "$M" -t 0.1 -- -c 'while :; do :; done'
+	says "Time limit exceeded"
+	expect 0 isolate -b "$BOX" -s --run /bin/echo a -p b --silent -- -t --
+	is "$output" "a b -t --"
+	rm "$T/meta"
+	refused --run /bin/ls -l
+	says "unknown option '-l'"
+}
+
 @test "usage: two commands at once" {
 	refused --init --cleanup
 	refused --init --run -- /bin/true

@@ -110,14 +110,29 @@ static const struct line_row {
 	{{"p", "-:"}, "unknown option '-:'"},
 };
 
-static const char *ours(int argc, char **argv, char *buf, size_t size)
+enum order { IN_ORDER, MIXED };
+
+/* The operands, behind what was parsed. */
+static void add_operands(struct text *t, int first, int argc, char **argv)
+{
+	for (int i = first; i < argc; i++)
+		text_addf(t, " [%s]", argv[i]);
+}
+
+static const char *ours(enum order order, int argc, char **argv, char *buf, size_t size)
 {
 	char parsed_buf[1024];
 	struct text parsed = TEXT_OVER(parsed_buf);
 	struct err e = {0};
-	int first = -1;
+	int first = -1, rc;
 
-	if (optab_parse(rows, ARRAY_LEN(rows), argc, argv, &parsed, &first, &e) < 0)
+	if (order == MIXED)
+		rc = optab_parse_mixed(rows, ARRAY_LEN(rows), argc, argv, &parsed, &first, &e);
+	else
+		rc = optab_parse(rows, ARRAY_LEN(rows), argc, argv, &parsed, &first, &e);
+	if (rc == 0 && order == MIXED)
+		add_operands(&parsed, first, argc, argv);
+	if (rc < 0)
 		snprintf(buf, size, "%s", e.kind == ERR_USAGE ? e.text : "(wrong kind)");
 	else
 		snprintf(buf, size, "%d|%s", first, parsed_buf);
@@ -134,7 +149,7 @@ static int count_args(const char *const *argv)
 }
 
 /* getopt_long's view of the same line; errors are just "error". */
-static const char *theirs(int argc, char **argv, char *buf, size_t size)
+static const char *theirs(enum order order, int argc, char **argv, char *buf, size_t size)
 {
 	struct option longs[ARRAY_LEN(rows) + 1] = {{0}};
 	char shorts[64] = "+:", parsed_buf[1024];
@@ -154,7 +169,8 @@ static const char *theirs(int argc, char **argv, char *buf, size_t size)
 	}
 	opterr = 0;
 	optind = 0; /* glibc: start anew */
-	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+	/* Without the '+' operands are passed over and moved to the end. */
+	while ((c = getopt_long(argc, argv, shorts + (order == MIXED), longs, NULL)) != -1) {
 		const struct optab_row *row = NULL;
 		struct err e;
 
@@ -167,12 +183,14 @@ static const char *theirs(int argc, char **argv, char *buf, size_t size)
 		if (!row || row->parse(&parsed, optarg, &e) < 0)
 			abort();
 	}
+	if (order == MIXED)
+		add_operands(&parsed, optind, argc, argv);
 	snprintf(buf, size, "%d|%s", optind, parsed_buf);
 	return buf;
 }
 
 /* Random lines of pieces that matter; the seed is fixed, so a failure repeats. */
-static void test_against_getopt(struct tap *t)
+static void test_against_getopt(struct tap *t, enum order order)
 {
 	static const char *const words[] = {
 		"-b",		"-b7",	   "-p",       "-p3",	     "-v",	    "-vvb",
@@ -198,8 +216,8 @@ static void test_against_getopt(struct tap *t)
 			argv[i] = (char *)words[(rnd >> 16) % ARRAY_LEN(words)];
 		}
 		memcpy(copy, argv, sizeof(copy));
-		mine = ours(argc, argv, a, sizeof(a));
-		his = theirs(argc, copy, b, sizeof(b));
+		mine = ours(order, argc, argv, a, sizeof(a));
+		his = theirs(order, argc, copy, b, sizeof(b));
 		if (strcmp(mine, his) == 0 || (!strchr(mine, '|') && strcmp(his, "error") == 0))
 			continue;
 		if (differ++ < 5) {
@@ -208,7 +226,8 @@ static void test_against_getopt(struct tap *t)
 				tap_note("    '%s'", argv[i]);
 		}
 	}
-	tap_u64(t, differ, 0, "20000 random lines: as getopt_long");
+	tap_u64(t, differ, 0, "20000 random lines, %s: as getopt_long",
+		order == MIXED ? "mixed" : "in order");
 }
 
 static const char help_want[] =
@@ -260,14 +279,18 @@ int main(void)
 		int argc = count_args(line_rows[i].argv);
 
 		memcpy(argv, line_rows[i].argv, sizeof(line_rows[i].argv));
-		tap_str(&t, ours(argc, argv, buf, sizeof(buf)), line_rows[i].want,
+		tap_str(&t, ours(IN_ORDER, argc, argv, buf, sizeof(buf)), line_rows[i].want,
 			"line %zu: %s %s", i, argc > 1 ? argv[1] : "(nothing)",
 			argc > 2 ? argv[2] : "");
 	}
 	/* CVE-2021-4034: with argc 0 the words behind argv are the environment. */
-	tap_str(&t, ours(0, (char *[]){NULL, (char *)"--cg", NULL}, buf, sizeof(buf)), "0|",
-		"argc 0: nothing is read");
-	test_against_getopt(&t);
+	for (int order = IN_ORDER; order <= MIXED; order++) {
+		char *argv[] = {NULL, (char *)"--cg", NULL};
+
+		tap_str(&t, ours((enum order)order, 0, argv, buf, sizeof(buf)), "0|",
+			"argc 0: nothing is read");
+		test_against_getopt(&t, (enum order)order);
+	}
 	test_help(&t);
 	return tap_done(&t);
 }

@@ -30,7 +30,7 @@ static const struct line good[] = {
 	{{"--version"}},
 	{{"--print-cg-root"}},
 	{{"--run", "--", "/bin/true"}},
-	{{"--run", "/bin/true", "-x", "--init"}},
+	{{"--run", "/bin/true", "--", "-x", "--init"}},
 	{{"-E", "", "--run", "--", "x"}},
 	{{"-E", "A=B", "-E", "PATH", "-E", "X=", "--run", "--", "x"}},
 	{{"-p", "--run", "--", "x"}},
@@ -89,13 +89,15 @@ static const struct bad_row {
 	{{{"--image=UPPER", "--run", "--", "x"}}, "--image"},
 	{{{"--image=", "--init"}}, "--image"},
 	{{{"--run=1", "--", "x"}}, "--run"},
+	{{{"--run", "x", "--bogus"}}, "unknown option"},
+	{{{"--run", "x", "--time", "abc"}}, "--time"},
 };
 
 static void test_values(struct tap *t)
 {
 	const struct line l = {{"-b12", "-t1.5", "-w2", "-x.5", "-m1000", "-k64", "-f10", "-n0",
-				"--core=1", "--cg", "--cg-mem=4096", "-p3", "-ckid", "--run", "a",
-				"-b"}};
+				"--core=1", "--cg", "--cg-mem=4096", "-p3", "--run", "a", "-ckid",
+				"b", "--", "-b"}};
 	struct opts o;
 	struct err e;
 
@@ -117,7 +119,9 @@ static void test_values(struct tap *t)
 	tap_u64(t, o.limits.open_files, 0, "values: open-files");
 	tap_str(t, o.chdir, "kid", "values: chdir");
 	tap_str(t, o.command[0], "a", "values: command");
-	tap_str(t, o.command[1], "-b", "values: options after the command are its own");
+	tap_str(t, o.command[1], "b", "values: an option behind the command is ours");
+	tap_str(t, o.command[2], "-b", "values: one behind -- is the command's");
+	tap_ok(t, !o.command[3], "values: end of the command");
 	opts_fini(&o);
 }
 
