@@ -66,12 +66,12 @@ struct keeper {
 
 /* --- signals --------------------------------------------------------------------------------- */
 
-/* Left alone: what would only stop or inform us. A keeper stopped from the terminal would leave its
- * box running without limits, so it is not. */
+/* Left alone: what would only stop or inform us, and the two that earlier isolates ignore. A keeper
+ * stopped from the terminal would leave its box running without limits, so it is not. */
 static int all_signals(sigset_t *set, struct err *e)
 {
-	static const int quiet[] = {SIGCHLD, SIGCONT,  SIGTSTP, SIGTTIN,
-				    SIGTTOU, SIGWINCH, SIGURG,	SIGPIPE};
+	static const int quiet[] = {SIGCHLD,  SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU,
+				    SIGWINCH, SIGURG,  SIGPIPE, SIGUSR1, SIGUSR2};
 
 	if (sigfillset(set) < 0)
 		return err_sys(e, ERR_BUG, "fill signal set");

@@ -197,26 +197,11 @@ static int make_box(struct call *c, const struct lock_record *fresh, struct err 
 	return lock_write(&c->lock, e);
 }
 
-static int do_init(struct call *c, struct err *e)
-{
-	struct lock_record fresh = {.exists = true, .owner = c->priv.uid, .cg = c->opts.limits.cg};
-
-	if (may_init(c, e) < 0 || (c->opts.image && pin_image(c, &fresh, e) < 0))
-		return -1;
-	if (priv_as_root(&c->priv, e) < 0 || make_box(c, &fresh, e) < 0 ||
-	    priv_as_caller(&c->priv, e) < 0)
-		return -1;
-	call_tell_place(c);
-	return print_line(c->box.path, e);
-}
-
-static int do_cleanup(struct call *c, struct err *e)
+/* As root. A box that is half removed must not be run. */
+static int unmake_box(struct call *c, struct err *e)
 {
 	struct lock_record *r = &c->lock.record;
 
-	if (call_check_owner(c, true, e) < 0 || check_unrecorded(c, e) < 0 ||
-	    priv_as_root(&c->priv, e) < 0)
-		return -1;
 	if (r->exists) {
 		if (call_end_leftovers(c, e) < 0)
 			return -1;
@@ -228,7 +213,39 @@ static int do_cleanup(struct call *c, struct err *e)
 	if (box_remove(&c->box, e) < 0)
 		return -1;
 	*r = (struct lock_record){0};
-	if (lock_write(&c->lock, e) < 0)
+	return lock_write(&c->lock, e);
+}
+
+/* Who was told that it failed does not clean up. What fails here is found by the next --init. */
+static void undo_init(struct call *c)
+{
+	struct err ignored;
+
+	if (priv_as_root(&c->priv, &ignored) < 0 || unmake_box(c, &ignored) < 0 ||
+	    priv_as_caller(&c->priv, &ignored) < 0)
+		return;
+}
+
+static int do_init(struct call *c, struct err *e)
+{
+	struct lock_record fresh = {.exists = true, .owner = c->priv.uid, .cg = c->opts.limits.cg};
+
+	if (may_init(c, e) < 0 || (c->opts.image && pin_image(c, &fresh, e) < 0))
+		return -1;
+	if (priv_as_root(&c->priv, e) < 0 || make_box(c, &fresh, e) < 0 ||
+	    priv_as_caller(&c->priv, e) < 0)
+		return -1;
+	call_tell_place(c);
+	if (print_line(c->box.path, e) == 0)
+		return 0;
+	undo_init(c);
+	return -1;
+}
+
+static int do_cleanup(struct call *c, struct err *e)
+{
+	if (call_check_owner(c, true, e) < 0 || check_unrecorded(c, e) < 0 ||
+	    priv_as_root(&c->priv, e) < 0 || unmake_box(c, e) < 0)
 		return -1;
 	return priv_as_caller(&c->priv, e);
 }

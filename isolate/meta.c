@@ -106,9 +106,11 @@ int meta_write_run(const struct meta *m, const struct outcome *o, const struct v
 		add_number(&t, "cg-mem", u->cg_mem_bytes / 1024);
 	if (u->cg_oom_killed)
 		text_add(&t, "cg-oom-killed:1\n");
-	if (v->exit_code >= 0)
+	/* Over its time a program failed, however it ended. Clients that ask for the exit status
+	 * first would take one that ended with 0 for good. */
+	if (v->exit_code >= 0 && v->status != RUN_TO)
 		add_number(&t, "exitcode", (uint64_t)v->exit_code);
-	if (v->exit_sig > 0)
+	if (v->exit_sig > 0 && v->status != RUN_TO)
 		add_number(&t, "exitsig", (uint64_t)v->exit_sig);
 	if (v->killed)
 		text_add(&t, "killed:1\n");

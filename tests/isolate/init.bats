@@ -30,6 +30,22 @@ me() { [[ $TEST_AS == root ]] && echo 0 || echo "$TEST_UID"; }
 	is "$(cat "$T/path")" "$BOXES/$BOX"$'\n'ended
 }
 
+@test "init: when its output cannot be written there is no box either" {
+	local init="exec '$TEST_PREFIX/bin/isolate' -b $BOX --init"
+	expect 2 as_caller bash -c "$init >/dev/full"
+	says "write to standard output: no space left on device"
+	one_line
+	[[ ! -e $BOXES/$BOX ]]
+	# A pipe that nobody reads.
+	expect 2 as_caller bash -c "exec {w}> >(:); wait \$!; $init >&\$w"
+	says "broken pipe"
+	expect 2 isolate -b "$BOX" --run -- /bin/true
+	says "not initialised"
+	# What stands in for a closed one can be written or not: up to the C library, for a user.
+	x as_caller bash -c "$init >&-"
+	if [[ -d $BOXES/$BOX/box ]]; then is "$status" 0; else is "$status" 2; fi
+}
+
 @test "init: a second time it empties the box" {
 	expect 0 isolate -b "$BOX" --init
 	as_caller mkdir -p "$BOXES/$BOX/box/a/b"

@@ -57,7 +57,15 @@ while time.process_time() < 0.3: pass'
 	meta_is status TO
 	meta_is message "Time limit exceeded"
 	meta_lacks killed
-	meta_is exitcode 0
+	# A client that looks at the exit status first would take it for a success.
+	meta_lacks exitcode
+	expect 1 run_box -t 0.1 -x 100 --run -- /usr/bin/python3 -c '
+import os, time
+while time.process_time() < 0.3: pass
+os.abort()'
+	meta_is status TO
+	meta_lacks exitsig
+	meta_lacks killed
 }
 
 @test "extra-time: the limit kills only once it has passed too" {

@@ -37,17 +37,27 @@ uid_is_gone() {
 	done
 }
 
-@test "signals: ABRT, USR1, ALRM are errors of the sandbox" {
+@test "signals: ABRT and others are errors of the sandbox" {
 	local s
-	for s in ABRT USR1 ALRM; do
+	for s in ABRT SEGV ALRM; do
 		start
 		signal "$s"
 		ended
 		is "$status" 2
 		meta_is status XX
+		meta_is message "Sandbox keeper received fatal signal $(kill -l "$s")"
 		meta_is killed 1
 		uid_is_gone
 	done
+}
+
+@test "signals: USR1 and USR2 do nothing, nor do those that stop" {
+	local s
+	start
+	for s in USR1 USR2 PIPE CHLD TTOU TSTP TERM; do signal "$s"; done
+	ended
+	is "$status" 1
+	meta_is exitsig 15
 }
 
 @test "signals: KILL of the keeper kills the box, which can be used again" {

@@ -41,6 +41,12 @@ static const struct text_row {
 	 "time:0.000\ntime-wall:0.000\nmax-rss:0\ncsw-voluntary:0\ncsw-forced:0\ncg-mem:4\n"
 	 "cg-oom-killed:1\nexitsig:9\nkilled:1\nstatus:SG\nmessage:Caught fatal signal 9\n"
 	 "image:sha256:00\n"},
+	{"over its time, and ended by itself",
+	 {.usage = {.cpu_ns = 2 * NSEC_PER_SEC}},
+	 {.status = RUN_TO, .exit_code = 0, .message = "Time limit exceeded"},
+	 NULL,
+	 "time:2.000\ntime-wall:0.000\nmax-rss:0\ncsw-voluntary:0\ncsw-forced:0\n"
+	 "status:TO\nmessage:Time limit exceeded\n"},
 	{"long times",
 	 {.usage = {.cpu_ns = UINT64_MAX, .wall_ns = 60 * NSEC_PER_SEC - 1}},
 	 {.status = RUN_TO, .exit_code = -1, .killed = true, .message = "Time limit exceeded"},
