@@ -1,7 +1,7 @@
 # isolate-oci: build, install, check. See CONTRIBUTING.md.
 #
-#   make                     build/isolate build/imgfetch build/imgmount
-#   make install             honours DESTDIR, PREFIX, ISOLATE_MODE, ISOLATE_GROUP
+#   make                     build/isolate build/imgfetch build/imgmount build/isolate-cg-keeper
+#   make install             honours DESTDIR, PREFIX, ISOLATE_MODE, ISOLATE_GROUP, SYSTEMD_UNITS
 #   sudo make check          unit tests and bats, natively and in a virtual machine (tests/run)
 #   sudo make demo           the whole way once (tests/demo/run)
 # Variables: CC, CFLAGS, LDFLAGS, O (output folder), WERROR=1, SAN=1 (ASan + UBSan).
@@ -19,6 +19,9 @@ ISOLATE_MODE  ?= 4755
 ISOLATE_GROUP ?= root
 
 CONFIG_FILE ?= $(PREFIX)/etc/isolate
+
+# Units of systemd; on a machine without it they are files that nobody reads.
+SYSTEMD_UNITS ?= $(PREFIX)/lib/systemd/system
 
 warn_flags := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Wno-unused-command-line-argument
@@ -75,7 +78,9 @@ isolate_src := isolate/main.c isolate/main_run.c isolate/box.c isolate/boxtree.c
 	isolate/entry.c isolate/idmap.c isolate/image.c isolate/inside.c isolate/keeper.c isolate/limits.c \
 	isolate/lock.c isolate/net.c isolate/opts.c isolate/priv.c isolate/proxy.c isolate/redirect.c \
 	isolate/report.c isolate/sweep.c
-isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_mounts.c isolate/cgroup_v1.c isolate/cgroup_v2.c
+isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_mounts.c isolate/cgroup_move.c \
+	isolate/cgroup_place.c isolate/cgroup_v1.c isolate/cgroup_v2.c
+cgkeeper_src := isolate/cgkeeper.c isolate/cgroup_hold.c $(isolate_cgroup_src)
 isolate_seccomp_src := isolate/seccomp.c isolate/seccomp_compat.c isolate/seccomp_native.c
 isolate_check_src := isolate/check_config.c
 isolate_config_src := isolate/config.c isolate/config_ids.c isolate/idfiles.c
@@ -117,7 +122,7 @@ unit_tests += test_lock
 unit_objs_test_lock := isolate/lock.c
 unit_tests += test_text
 unit_tests += test_cgroup
-unit_objs_test_cgroup := $(isolate_cgroup_src)
+unit_objs_test_cgroup := isolate/cgroup_hold.c $(isolate_cgroup_src)
 unit_tests += test_seccomp
 unit_objs_test_seccomp := $(isolate_seccomp_src)
 unit_tests += test_dirrules
@@ -175,7 +180,7 @@ fuzz_libs_manifest := -ljansson
 fuzz_src_opts := isolate/opts.c isolate/dirrules.c isolate/envrules.c $(isolate_seccomp_src)
 fuzz_src_url := imgfetch/netaddr.c imgfetch/url.c
 
-programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount
+programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount $(O)/isolate-cg-keeper
 man_pages := $(sort $(wildcard man/*.[0-9]))
 
 # --- rules -------------------------------------------------------------------------------------
@@ -194,6 +199,9 @@ $(O)/isolate: $(call obj,$(isolate_src)) $(O)/libimgmount.a $(O)/libcommon.a
 $(O)/imgfetch: $(call obj,$(imgfetch_src)) $(O)/libcommon.a
 	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^ $(imgfetch_libs)
 $(O)/imgmount: $(call obj,$(imgmount_src)) $(O)/libimgmount.a $(O)/libcommon.a
+	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^
+
+$(O)/isolate-cg-keeper: $(call obj,$(cgkeeper_src)) $(O)/libcommon.a
 	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^
 
 # Flags are part of an object's identity: it is rebuilt when they change.
@@ -243,10 +251,14 @@ print-unit-tests:
 	@echo $(unit_bins)
 
 install: all
-	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/etc $(DESTDIR)$(PREFIX)/share/man/man1 \
-		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/etc \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(SYSTEMD_UNITS)
 	$(INSTALL) -m 755 $(O)/imgfetch $(O)/imgmount $(DESTDIR)$(PREFIX)/bin
 	$(INSTALL) -o root -g $(ISOLATE_GROUP) -m $(ISOLATE_MODE) $(O)/isolate $(DESTDIR)$(PREFIX)/bin
+	$(INSTALL) -m 755 $(O)/isolate-cg-keeper $(DESTDIR)$(PREFIX)/sbin
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|' systemd/isolate.service.in >$(O)/isolate.service
+	$(INSTALL) -m 644 $(O)/isolate.service systemd/isolate.slice $(DESTDIR)$(SYSTEMD_UNITS)
 	for p in $(man_pages); do \
 		$(INSTALL) -m 644 $$p $(DESTDIR)$(PREFIX)/share/man/man$${p##*.} || exit 1; done
 	test -e $(DESTDIR)$(CONFIG_FILE) || { $(INSTALL) -d $(DESTDIR)$(dir $(CONFIG_FILE)) && \
@@ -259,7 +271,7 @@ demo:
 	tests/demo/run
 
 clean:
-	$(if $(strip $(O)),rm -rf -- '$(O)/obj' '$(O)/unit' '$(O)/tools' $(programs) '$(O)/libcommon.a' '$(O)/libimgmount.a' '$(O)/flags')
+	$(if $(strip $(O)),rm -rf -- '$(O)/obj' '$(O)/unit' '$(O)/tools' $(programs) '$(O)/libcommon.a' '$(O)/libimgmount.a' '$(O)/isolate.service' '$(O)/flags')
 
 .PHONY: all unit tools fuzz install check demo clean print-unit-tests FORCE
 .DELETE_ON_ERROR:

@@ -10,11 +10,25 @@
 struct cgroup_place; /* where box groups are made: hierarchy version and open directories */
 struct cgroup;	     /* the group of one run, held by descriptors */
 
+/* The keeper of what systemd delegates writes the directory of its group here;
+ * isolate-cg-keeper(8).
+ */
+#define CGROUP_KEEPER_FILE "/run/isolate/cgroup"
+
 /* Find the place that `cg_root` of the configuration names: "auto", "auto:FILE" (first line of a
- * trusted file is a v2 directory), a v2 directory, or "v1:/NAME". Creates the parent group and
- * enables the controllers (memory, pids; cpu where there) in it. As root. ERR_CONFIG names the
- * controller or directory that is missing and says what to do. */
-int cgroup_find(const char *cg_root, struct cgroup_place **out, struct err *e) NODISCARD;
+ * trusted file is a v2 directory), a v2 directory, or "v1:/NAME"; isolate.cf(5) has the order of
+ * "auto". Creates the parent group and enables the controllers (memory, pids; cpu where there) in
+ * it; the parent stays for good, since removing it would race with other callers. Where processes
+ * in the root of a container are in the way they are moved into a group of their own if
+ * move_processes. As root. ERR_CONFIG names the controller or directory that is missing and says
+ * what to do. */
+int cgroup_find(const char *cg_root, bool move_processes, struct cgroup_place **out,
+		struct err *e) NODISCARD;
+
+/* The name that the place would have, by looking only: nothing is made, enabled or moved, so that
+ * cgroup_find may still fail. As root. */
+int cgroup_locate(const char *cg_root, char *name, size_t size, struct err *e) NODISCARD;
+
 void cgroup_place_free(struct cgroup_place *p);
 
 /* "v2 /sys/fs/cgroup/isolate" or "v1 /isolate": for messages and --print-cg-root. Borrowed. */

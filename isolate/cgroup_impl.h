@@ -13,6 +13,14 @@
 /* The controllers a box needs. On v2 CPU time is counted without one. */
 enum cg_ctl { CTL_MEMORY, CTL_CPUACCT, CTL_PIDS, CTL_COUNT };
 
+/* What kind of place: messages say how to mend it by this. */
+enum cgroup_kind {
+	CGROUP_V2,	  /* a directory of a bare or configured v2 hierarchy */
+	CGROUP_DELEGATED, /* what isolate-cg-keeper holds */
+	CGROUP_CONTAINER, /* below the root of a v2 hierarchy that is part of a larger one */
+	CGROUP_V1,
+};
+
 /* Name of the parent group where the configuration names none. */
 #define CGROUP_DEFAULT_NAME "isolate"
 
@@ -64,7 +72,27 @@ struct cgroup {
 /* Both fill place->dirs and place->name. `path` is a directory; `name` one component. */
 int cgroup_v1_find(const struct cgroup_mounts *m, const char *name, struct cgroup_place *p,
 		   struct err *e) NODISCARD;
-int cgroup_v2_find(const char *path, struct cgroup_place *p, struct err *e) NODISCARD;
+int cgroup_v2_find(const char *path, enum cgroup_kind kind, bool move_processes,
+		   struct cgroup_place *p, struct err *e) NODISCARD;
+
+/* Could they, as far as can be told without making anything? */
+int cgroup_v1_look(const struct cgroup_mounts *m, struct err *e) NODISCARD;
+int cgroup_v2_look(const char *path, enum cgroup_kind kind, struct err *e) NODISCARD;
+
+/* Hand the controllers of the group at fd down to its children. ERR_CONFIG names the one that is
+ * missing; errnum is EBUSY where processes in the group forbid it. */
+int cgroup_v2_enable(int fd, const char *path, enum cgroup_kind kind, struct err *e) NODISCARD;
+
+/* A child of the group at fd, made if need be: O_PATH descriptor. */
+int cgroup_v2_open_child(int fd, const char *path, const char *name, struct err *e);
+
+/* Move every process in the group at fd into a child of it, so that it can hand controllers down.
+ * Processes that are made meanwhile are moved as well. No box can lie below that group yet. */
+int cgroup_v2_move_out(int fd, const char *path, struct err *e) NODISCARD;
+
+/* The path of this process's v2 group in the text of /proc/self/cgroup. False when it is in none,
+ * or the path does not fit. Pure. */
+bool cgroup_parse_self(const char *text, char *path, size_t size);
 
 /* Does this v2 mount have the controllers (true), or do they live elsewhere or nowhere? */
 bool cgroup_v2_usable(const char *mount);

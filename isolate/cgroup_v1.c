@@ -57,22 +57,29 @@ static int add_dir(struct cgroup_place *p, int *dir, struct err *e)
 	return (int)p->dir_count++;
 }
 
-int cgroup_v1_find(const struct cgroup_mounts *m, const char *name, struct cgroup_place *p,
-		   struct err *e)
+int cgroup_v1_look(const struct cgroup_mounts *m, struct err *e)
 {
 	if (!*m->v1[CTL_MEMORY] && !*m->v1[CTL_CPUACCT] && !*m->v1[CTL_PIDS])
 		return err_set(e, ERR_CONFIG,
 			       "no control groups are mounted: mount -t cgroup2 cgroup2 "
 			       "/sys/fs/cgroup");
-	for (size_t i = 0; i < CTL_COUNT; i++) {
-		auto_fd dir = -1;
-
+	for (size_t i = 0; i < CTL_COUNT; i++)
 		if (!*m->v1[i])
 			return err_set(e, ERR_CONFIG,
 				       "cgroup controller '%s' is not mounted as the others are: "
 				       "mount -t cgroup -o %s cgroup /sys/fs/cgroup/%s",
 				       ctl_names[i], ctl_names[i], ctl_names[i]);
-		dir = open_parent(m->v1[i], name, e);
+	return 0;
+}
+
+int cgroup_v1_find(const struct cgroup_mounts *m, const char *name, struct cgroup_place *p,
+		   struct err *e)
+{
+	if (cgroup_v1_look(m, e))
+		return -1;
+	for (size_t i = 0; i < CTL_COUNT; i++) {
+		auto_fd dir = open_parent(m->v1[i], name, e);
+
 		if (dir < 0)
 			return -1;
 		p->ctl_dir[i] = add_dir(p, &dir, e);

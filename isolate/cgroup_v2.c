@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -48,39 +49,85 @@ bool cgroup_v2_usable(const char *mount)
 	       !lacking(list);
 }
 
-/* Open the directory, making its last component where only that is missing. */
-static int open_group(const char *path, struct err *e)
+static int not_v2(const char *path, struct err *e)
 {
-	auto_fd fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	auto_fd parent = -1;
+	return err_set(e, ERR_CONFIG,
+		       "cg_root: '%s' is not in a cgroup v2 file system: see isolate.cf(5)",
+		       text_quote(path).s);
+}
+
+static int no_group(const char *path, enum cgroup_kind kind, struct err *e)
+{
+	if (kind == CGROUP_DELEGATED && errno == ENOENT)
+		return err_set(e, ERR_CONFIG,
+			       "control group '%s', which '%s' names, is gone: systemctl restart "
+			       "isolate",
+			       text_quote(path).s, CGROUP_KEEPER_FILE);
+	return err_sys(e, ERR_CONFIG, "cg_root: open control group '%s'", text_quote(path).s);
+}
+
+/* The directory above, for a group that is to be made: only the last component may be missing, and
+ * of what the keeper was given nothing may. */
+static int open_above(const char *path, enum cgroup_kind kind, struct err *e)
+{
 	const char *name = strrchr(path, '/') + 1;
 	char dir[PATH_MAX];
+	auto_fd fd = -1;
 
-	if (fd < 0 && errno == ENOENT && *name) {
-		if (text_format(dir, sizeof(dir), "%.*s", (int)(name - path), path))
-			return err_sys(e, ERR_CONFIG, "cg_root");
-		parent = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (!*name || kind == CGROUP_DELEGATED) {
+		errno = ENOENT;
+		return no_group(path, kind, e);
+	}
+	if (text_format(dir, sizeof(dir), "%.*s", (int)(name - path), path))
+		return err_sys(e, ERR_CONFIG, "cg_root");
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return no_group(path, kind, e);
+	if (!is_v2(fd))
+		return not_v2(path, e);
+	return take_fd(&fd);
+}
+
+/* Open the directory, making its last component where only that is missing. */
+static int open_group(const char *path, enum cgroup_kind kind, struct err *e)
+{
+	auto_fd fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *name = strrchr(path, '/') + 1;
+
+	if (fd < 0 && errno == ENOENT) {
+		auto_fd parent = open_above(path, kind, e);
+
 		if (parent < 0)
-			return err_sys(e, ERR_CONFIG, "cg_root: open control group '%s'",
-				       text_quote(path).s);
-		if (!is_v2(parent))
-			return err_set(
-				e, ERR_CONFIG,
-				"cg_root: '%s' is not in a cgroup v2 file system: see isolate.cf(5)",
-				text_quote(path).s);
-		if (mkdirat(parent, name, 0755) && errno != EEXIST)
-			return err_sys(e, ERR_CONFIG, "create control group '%s'",
-				       text_quote(path).s);
+			return -1;
+		if (mkdirat(parent, name, 0755) && errno != EEXIST) {
+			(void)err_sys(e, ERR_CONFIG, "create control group '%s'",
+				      text_quote(path).s);
+			return errno == EROFS ? err_wrap(e, "mount the cgroup hierarchy writable")
+					      : -1;
+		}
 		fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	}
 	if (fd < 0)
-		return err_sys(e, ERR_CONFIG, "cg_root: open control group '%s'",
-			       text_quote(path).s);
+		return no_group(path, kind, e);
 	if (!is_v2(fd))
-		return err_set(e, ERR_CONFIG,
-			       "cg_root: '%s' is not in a cgroup v2 file system: see isolate.cf(5)",
-			       text_quote(path).s);
+		return not_v2(path, e);
 	return take_fd(&fd);
+}
+
+int cgroup_v2_look(const char *path, enum cgroup_kind kind, struct err *e)
+{
+	auto_fd fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd parent = -1;
+
+	if (fd < 0 && errno == ENOENT) {
+		parent = open_above(path, kind, e);
+		return parent < 0 ? -1 : 0;
+	}
+	if (fd < 0)
+		return no_group(path, kind, e);
+	if (!is_v2(fd))
+		return not_v2(path, e);
+	return cgroup_check_owner(fd, path, e);
 }
 
 static int give(int fd, const char *controller, struct err *e)
@@ -92,9 +139,43 @@ static int give(int fd, const char *controller, struct err *e)
 	return cgroup_write_file(fd, "..", "cgroup.subtree_control", word, e);
 }
 
-/* Hand the controllers of the group at fd down to its children. Level 0 is the group of the boxes,
- * the others its parents. */
-static int enable_level(int fd, unsigned level, const char *path, struct err *e)
+static int lacks_controller(const char *controller, const char *where, const char *path,
+			    enum cgroup_kind kind, struct err *e)
+{
+	if (kind == CGROUP_CONTAINER)
+		return err_set(e, ERR_CONFIG,
+			       "cgroup controller '%s' is missing in %s'%s': let whoever started "
+			       "this container delegate it",
+			       controller, where, path);
+	if (kind == CGROUP_DELEGATED)
+		return err_set(e, ERR_CONFIG,
+			       "cgroup controller '%s' is missing in %s'%s': its unit needs "
+			       "Delegate=yes",
+			       controller, where, path);
+	return err_set(e, ERR_CONFIG,
+		       "cgroup controller '%s' is missing in %s'%s': delegate it to that group, or "
+		       "boot without cgroup_disable=%s",
+		       controller, where, path, controller);
+}
+
+static int holds_processes(const char *where, const char *path, enum cgroup_kind kind,
+			   struct err *e)
+{
+	const char *mend = kind == CGROUP_CONTAINER
+				   ? "set cg_move_processes = yes"
+				   : "set cg_root to a group without processes, or move these into "
+				     "a child group";
+
+	(void)err_set(e, ERR_CONFIG,
+		      "%s'%s' holds processes, so that control groups in it get no controllers: %s",
+		      where, path, mend);
+	e->errnum = EBUSY;
+	return -1;
+}
+
+/* Hand the controllers of the group at fd down to its children; `where` is "" or says that it is
+ * only above `path`. */
+static int enable(int fd, const char *where, const char *path, enum cgroup_kind kind, struct err *e)
 {
 	char have[LIST_SIZE], given[LIST_SIZE];
 	struct err why;
@@ -106,20 +187,11 @@ static int enable_level(int fd, unsigned level, const char *path, struct err *e)
 		if (cgroup_has_word(given, needed[i]))
 			continue;
 		if (!cgroup_has_word(have, needed[i]))
-			return err_set(
-				e, ERR_CONFIG,
-				"cgroup controller '%s' is missing in %s'%s': delegate it to "
-				"that group, or boot without cgroup_disable=%s",
-				needed[i], level ? "a parent of " : "", path, needed[i]);
+			return lacks_controller(needed[i], where, path, kind, e);
 		if (!give(fd, needed[i], &why))
 			continue;
 		if (why.errnum == EBUSY)
-			return err_set(
-				e, ERR_CONFIG,
-				"%s'%s' holds processes, so that control groups in it get no "
-				"controllers: set cg_root to a group without processes, or "
-				"move these into a child group",
-				level ? "a parent of " : "", path);
+			return holds_processes(where, path, kind, e);
 		*e = why;
 		return err_wrap(e, "prepare control group '%s'", path);
 	}
@@ -130,9 +202,32 @@ static int enable_level(int fd, unsigned level, const char *path, struct err *e)
 	return 0;
 }
 
+int cgroup_v2_enable(int fd, const char *path, enum cgroup_kind kind, struct err *e)
+{
+	return enable(fd, "", path, kind, e);
+}
+
+/* The root of a container, which holds processes. One caller at a time, told apart by a file that
+ * only root can open: were one still moving processes while another runs a box already, a process
+ * number that changed hands would take a process of that box along, out of its limits. */
+static int empty_root(int root_fd, int boxes_fd, const char *path, struct err *e)
+{
+	auto_fd lock = cgroup_open_file(boxes_fd, path, "cgroup.kill", O_WRONLY, e);
+
+	if (lock < 0)
+		return -1;
+	if (flock(lock, LOCK_EX))
+		return err_sys(e, ERR_SYSTEM, "lock control group '%s'", path);
+	if (!enable(root_fd, "", path, CGROUP_CONTAINER, e))
+		return 0; /* somebody else has just done it */
+	if (e->errnum != EBUSY || cgroup_v2_move_out(root_fd, path, e))
+		return -1;
+	return enable(root_fd, "the root above ", path, CGROUP_CONTAINER, e);
+}
+
 /* Enable the controllers in the group at fd, and before that in all its parents that we can see:
  * they can only be handed down step by step. */
-static int enable_controllers(int fd, const char *path, struct err *e)
+static int enable_all(int fd, const char *path, enum cgroup_kind kind, bool move, struct err *e)
 {
 	int levels[LEVELS_MAX], rc = 0;
 	unsigned count = 0;
@@ -152,16 +247,20 @@ static int enable_controllers(int fd, const char *path, struct err *e)
 		levels[count++] = up;
 	}
 	for (unsigned i = count; i-- > 0;) {
-		if (!rc)
-			rc = enable_level(levels[i], i, path, e);
+		if (!rc) {
+			rc = enable(levels[i], i ? "a parent of " : "", path, kind, e);
+			if (rc && e->errnum == EBUSY && i && move && kind == CGROUP_CONTAINER)
+				rc = empty_root(levels[i], fd, path, e);
+		}
 		cleanup_fd(&levels[i]);
 	}
 	return rc;
 }
 
-int cgroup_v2_find(const char *path, struct cgroup_place *p, struct err *e)
+int cgroup_v2_find(const char *path, enum cgroup_kind kind, bool move_processes,
+		   struct cgroup_place *p, struct err *e)
 {
-	auto_fd fd = open_group(path, e);
+	auto_fd fd = open_group(path, kind, e);
 	char given[LIST_SIZE];
 
 	if (fd < 0)
@@ -170,7 +269,7 @@ int cgroup_v2_find(const char *path, struct cgroup_place *p, struct err *e)
 		return -1;
 	if (cgroup_read_file(fd, "cgroup.subtree_control", given, sizeof(given), e))
 		return -1;
-	if (lacking(given) && enable_controllers(fd, path, e))
+	if (lacking(given) && enable_all(fd, path, kind, move_processes, e))
 		return -1;
 	if (text_format(p->name, sizeof(p->name), "v2 %s", path))
 		return err_sys(e, ERR_CONFIG, "cg_root");

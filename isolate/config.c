@@ -98,6 +98,11 @@ static int key_cg_root(struct config *c, const char *key, const char *v, struct 
 	return set_text(c->cg_root, key, v, e);
 }
 
+static int key_cg_move_processes(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_bool(&c->cg_move_processes, key, v, e);
+}
+
 static int key_image_root(struct config *c, const char *key, const char *v, struct err *e)
 {
 	return set_path(c->image_root, key, v, e);
@@ -199,6 +204,7 @@ static const struct {
 	{"box_root", key_box_root},
 	{"lock_root", key_lock_root},
 	{"cg_root", key_cg_root},
+	{"cg_move_processes", key_cg_move_processes},
 	{"image_root", key_image_root},
 	{"image_owner", key_image_owner},
 	{"first_uid", key_first_uid},

@@ -23,6 +23,7 @@ struct config {
 	char box_root[CONFIG_PATH_MAX];	  /* directory of all boxes */
 	char lock_root[CONFIG_PATH_MAX];  /* directory of their lock files */
 	char cg_root[CONFIG_PATH_MAX];	  /* as cgroup_find takes it */
+	bool cg_move_processes;		  /* and this */
 	char image_root[CONFIG_PATH_MAX]; /* the system's image store */
 	uid_t image_owner;		  /* who besides root may write it */
 	uid_t first_uid;		  /* box N runs as first_uid + N */

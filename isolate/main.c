@@ -87,7 +87,7 @@ int call_find_place(struct call *c, struct err *e)
 {
 	if (c->place)
 		return 0;
-	return cgroup_find(c->config.cg_root, &c->place, e);
+	return cgroup_find(c->config.cg_root, c->config.cg_move_processes, &c->place, e);
 }
 
 /* --- what a dead keeper left ----------------------------------------------------------------- */
@@ -269,8 +269,6 @@ static int open_box(struct call *c, int *lock_fd, struct err *e)
 
 	if (config_read(&c->config, e) < 0)
 		return -1;
-	if (c->opts.mode == MODE_PRINT_CG_ROOT)
-		return call_find_place(c, e);
 	lock_dir = config_open_dir(c->config.lock_root, 0700, e);
 	if (lock_dir < 0)
 		return err_wrap(e, "lock_root");
@@ -293,11 +291,15 @@ static int check_stranger(struct call *c, int lock_fd, struct err *e)
 }
 
 /* "v2 /sys/fs/cgroup/isolate": scripts want the path. */
-static int print_cg_root(const struct call *c, struct err *e)
+static int print_cg_root(struct call *c, struct err *e)
 {
-	const char *name = cgroup_place_name(c->place), *path = strchr(name, ' ');
+	char name[CONFIG_PATH_MAX + 64];
 
-	return print_line(path ? path + 1 : name, e);
+	if (priv_as_root(&c->priv, e) < 0 || config_read(&c->config, e) < 0 ||
+	    cgroup_locate(c->config.cg_root, name, sizeof(name), e) < 0 ||
+	    priv_as_caller(&c->priv, e) < 0)
+		return -1;
+	return print_line(strchr(name, ' ') + 1, e);
 }
 
 static int act(struct call *c, int *rc, struct err *e)
@@ -306,11 +308,11 @@ static int act(struct call *c, int *rc, struct err *e)
 
 	if (c->opts.mode == MODE_CHECK_CONFIG)
 		return check_config(&c->priv, e);
+	if (c->opts.mode == MODE_PRINT_CG_ROOT)
+		return print_cg_root(c, e);
 	if (priv_as_root(&c->priv, e) < 0 || open_box(c, &lock_fd, e) < 0 ||
 	    priv_as_caller(&c->priv, e) < 0)
 		return -1;
-	if (c->opts.mode == MODE_PRINT_CG_ROOT)
-		return print_cg_root(c, e);
 	/* Waiting is done as the caller, who can end it by a signal. */
 	c->lock.fd = lock_fd;
 	if (check_stranger(c, lock_fd, e) < 0 ||

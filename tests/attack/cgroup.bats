@@ -2,25 +2,7 @@
 # Control groups that are missing, unsafe or left over: --cg never runs unmetered.
 
 load ../lib/common
-
-# without SCRIPT ARG...: isolate with these arguments, in a mount namespace where SCRIPT ran before.
-# $CG_CONF in SCRIPT is a copy of the configuration that hides the real one.
-without() {
-	local script=$1
-	shift
-	cp "$CONF" "$T/conf"
-	chown 0:0 "$T/conf"
-	chmod 644 "$T/conf"
-	CG_CONF=$T/conf unshare --mount --propagation private bash -euc \
-		'mount --bind "$CG_CONF" "$1"; eval "$2"; shift 2; exec "$@"' _ "$CONF" "$script" \
-		"${CALLER[@]}" "$TEST_PREFIX/bin/isolate" "$@"
-}
-
-# In place: what is mounted over the configuration is this inode.
-set_root() {
-	echo "sed 's|^cg_root.*|cg_root = $1|' \"\$CG_CONF\" >\"\$CG_CONF.new\"
-		cat \"\$CG_CONF.new\" >\"\$CG_CONF\";"
-}
+load ../lib/cgroup
 
 @test "cgroup: with no hierarchy mounted --cg is refused, and says what to mount" {
 	need cgroup

@@ -88,6 +88,33 @@ static void test_parsers(struct tap *t)
 	tap_ok(t, !cgroup_has_word("\n", "cpu"), "words: empty");
 }
 
+static const struct self_row {
+	const char *text, *path; /* NULL: none */
+} self_rows[] = {
+	{"0::/isolate.slice/isolate.service\n", "/isolate.slice/isolate.service"},
+	{"0::/\n", "/"},
+	{"9:name=systemd:/a\n4:memory:/b\n0::/c d\n", "/c d"},
+	{"0::/last", "/last"},
+	{"10::/x\n", NULL},
+	{"1:name=0::/x:/y\n", NULL},
+	{"0::relative\n", NULL},
+	{"", NULL},
+	{"0::/a-path-that-does-not-fit-into-forty-bytes\n", NULL},
+};
+
+static void test_self(struct tap *t)
+{
+	for (size_t i = 0; i < ARRAY_LEN(self_rows); i++) {
+		const struct self_row *row = &self_rows[i];
+		char path[40] = "";
+
+		tap_int(t, cgroup_parse_self(row->text, path, sizeof(path)), row->path != NULL,
+			"self %zu", i);
+		if (row->path)
+			tap_str(t, path, row->path, "self %zu: path", i);
+	}
+}
+
 static const struct root_row {
 	const char *cg_root, *says;
 } bad_roots[] = {
@@ -110,7 +137,7 @@ static void test_bad_roots(struct tap *t)
 		struct cgroup_place *p = NULL;
 		struct err e = {0};
 
-		tap_int(t, cgroup_find(bad_roots[i].cg_root, &p, &e), -1, "find '%s'",
+		tap_int(t, cgroup_find(bad_roots[i].cg_root, false, &p, &e), -1, "find '%s'",
 			bad_roots[i].cg_root);
 		tap_int(t, e.kind, ERR_CONFIG, "find '%s': kind", bad_roots[i].cg_root);
 		tap_has(t, e.text, bad_roots[i].says, "find '%s': text", bad_roots[i].cg_root);
@@ -354,7 +381,7 @@ static int find_own(struct cgroup_place **p, struct err *e)
 		rc = snprintf(root, sizeof(root), "v1:/isolate-unit-%d", getpid());
 	if (rc < 0 || (size_t)rc >= sizeof(root))
 		abort();
-	return cgroup_find(root, p, e);
+	return cgroup_find(root, false, p, e);
 }
 
 /* The library keeps parents; a test cleans up after itself. */
@@ -377,6 +404,7 @@ int main(void)
 
 	test_mounts(&t);
 	test_parsers(&t);
+	test_self(&t);
 	if (geteuid() != 0) {
 		tap_skip(&t, "control groups need root");
 		return tap_done(&t);

@@ -40,6 +40,7 @@ static const struct bad_row {
 	{"subid_user = a:b\n", "subid_user must be the name of a user"},
 	{"subid_user = isolate\nfirst_uid = 5000\n", "give either that or first_uid"},
 	{"first_gid = 5000\nsubid_user = isolate\n", "give either that or first_uid"},
+	{"cg_move_processes = always\n", "cg_move_processes must be 'no' or 'yes'"},
 	{"no_such_key = 1\n", "unknown key 'no_such_key'"},
 	{"just words\n", "conf:1: "},
 	{"box_root = /x", "conf:1: "}, /* cut */
@@ -56,7 +57,7 @@ static void test_all_keys(struct tap *t)
 			  "image_root = /i\nimage_owner = 7\nfirst_uid = 5000\nfirst_gid = 6000\n"
 			  "num_boxes = 2147483647\nsyscall_flags = 3\ntmp_size = 1G\n"
 			  "user_images = no\ninit_existing = refuse\nrestricted_init = 1\n"
-			  "share_net = root\ncg_parent = whatever\n",
+			  "share_net = root\ncg_parent = whatever\ncg_move_processes = yes\n",
 			  &c, &e),
 		    0, "keys: all are known")) {
 		tap_note("%s", e.text);
@@ -72,7 +73,8 @@ static void test_all_keys(struct tap *t)
 	tap_u64(t, c.num_boxes, 2147483647, "keys: num_boxes");
 	tap_u64(t, c.syscall_flags, 3, "keys: syscall_flags");
 	tap_u64(t, c.tmp_bytes, UINT64_C(1) << 30, "keys: tmp_size");
-	tap_ok(t, !c.user_images && c.init_refuse && c.restricted_init, "keys: switches");
+	tap_ok(t, !c.user_images && c.init_refuse && c.restricted_init && c.cg_move_processes,
+	       "keys: switches");
 	tap_int(t, (int)c.share_net, WHO_ROOT, "keys: share_net");
 }
 
@@ -88,7 +90,8 @@ static void test_defaults(struct tap *t)
 	tap_u64(t, c.first_uid, 60000, "defaults: first_uid");
 	tap_u64(t, c.num_boxes, 1000, "defaults: num_boxes");
 	tap_u64(t, c.syscall_flags, 31, "defaults: syscall_flags");
-	tap_ok(t, c.user_images && !c.init_refuse && !c.restricted_init, "defaults: switches");
+	tap_ok(t, c.user_images && !c.init_refuse && !c.restricted_init && !c.cg_move_processes,
+	       "defaults: switches");
 	tap_int(t, (int)c.share_net, WHO_ALL, "defaults: share_net");
 }
 
