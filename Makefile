@@ -225,7 +225,7 @@ $(O)/unit/%: $(O)/obj/tests/unit/%.o $$(call obj,$$(unit_objs_$$*)) $(O)/libimgm
 	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^ $(unit_libs_$*)
 
 # What bats tests put into boxes: static, so that it runs in any root.
-test_tools := probe
+test_tools := probe burn
 tool_bins := $(patsubst %,$(O)/tools/%,$(test_tools))
 tools: $(tool_bins)
 $(O)/tools/%: tests/tools/%.c $(O)/flags

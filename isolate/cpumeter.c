@@ -43,6 +43,16 @@ static bool has_ended(int pidfd)
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
 }
 
+/* Length of the kernel's tick: what its coarse clocks step by. At most 10 ms (CONFIG_HZ=100). */
+static uint64_t get_tick_ns(void)
+{
+	struct timespec ts;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &ts) < 0 || ts.tv_sec > 0)
+		return 10 * NSEC_PER_MSEC;
+	return MIN((uint64_t)ts.tv_nsec, 10 * NSEC_PER_MSEC);
+}
+
 void cpumeter_init(struct cpumeter *m, const struct run_spec *s, int proc_fd, int program_fd)
 {
 	pid_t pid;
@@ -60,6 +70,8 @@ void cpumeter_init(struct cpumeter *m, const struct run_spec *s, int proc_fd, in
 	}
 	/* A pid may be another's by the time it is used, so the pidfd has the last word. */
 	pid = pidfd_pid(program_fd);
+	m->tick_ns = get_tick_ns();
+	m->can_visit = sched_getaffinity(0, sizeof(m->home), &m->home) == 0;
 	m->have_clock =
 		pid > 0 && clock_getcpuclockid(pid, &m->clock) == 0 && !has_ended(program_fd);
 }
@@ -74,18 +86,21 @@ static uint64_t clock_ns(const struct cpumeter *m)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-/* --- one by one ------------------------------------------------------------------------------ */
+/* --- /proc ----------------------------------------------------------------------------------- */
 
-struct proc_times {
+struct task_stat {
 	uint64_t own_ns;    /* utime + stime */
 	uint64_t reaped_ns; /* cutime + cstime */
+	unsigned cpu;	    /* where it runs, or ran last */
+	bool running;	    /* or waiting for a processor */
 };
 
-/* proc(5): the fields after the command name, which may hold anything, spaces and ')' too. */
-static bool parse_stat(const char *text, struct proc_times *out)
+/* proc_pid_stat(5): the fields after the command name, which may hold anything, spaces and ')' too.
+ */
+static bool parse_stat(const char *text, struct task_stat *out)
 {
 	const char *p = strrchr(text, ')');
-	unsigned long long v[15];
+	unsigned long long v[36];
 	uint64_t tick_ns = NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
 	char *end;
 
@@ -95,7 +110,8 @@ static bool parse_stat(const char *text, struct proc_times *out)
 	p += strspn(p, " ");
 	if (!*p)
 		return false;
-	p++; /* state; v[i] below is field i + 4: ppid, ... */
+	out->running = *p == 'R';
+	p++; /* v[i] below is field i + 4: ppid, ... */
 	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
 		v[i] = strtoull(p, &end, 10);
 		if (end == p)
@@ -104,51 +120,129 @@ static bool parse_stat(const char *text, struct proc_times *out)
 	}
 	out->own_ns = (v[10] + v[11]) * tick_ns;
 	out->reaped_ns = (v[12] + v[13]) * tick_ns;
+	out->cpu = (unsigned)v[35];
 	return true;
 }
 
-/* A process that is gone by now has been reaped and counts with its parent from the next look on.*/
-static bool read_stat(int proc_fd, const char *pid, struct proc_times *out)
+/* Of a process or task that is gone by now: false. */
+static bool read_stat(int dirfd, const char *id, struct task_stat *out)
 {
 	char path[64], text[2048];
 	auto_fd fd = -1;
 
-	if (text_format(path, sizeof(path), "%s/stat", pid) < 0)
+	if (text_format(path, sizeof(path), "%s/stat", id) < 0)
 		return false;
-	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fdio_read_text(fd, text, sizeof(text)) < 0)
 		return false;
 	return parse_stat(text, out);
 }
 
-static int sum_processes(const struct cpumeter *m, uint64_t *ns, struct err *e)
+static DIR *open_list(int dirfd, const char *path)
 {
-	int fd = openat(m->proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_dir dir = fd < 0 ? NULL : fdopendir(fd);
-	uint64_t total = 0;
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-	if (!dir) {
+	if (!dir)
 		cleanup_fd(&fd);
-		return err_sys(e, ERR_SYSTEM, "read the box's process list");
-	}
-	for (;;) {
-		struct proc_times t;
-		struct dirent *d;
+	return dir;
+}
 
+/* The next process or task in the list. NULL with errno 0: there are no more. */
+static const char *next_id(DIR *dir)
+{
+	struct dirent *d;
+
+	do {
 		errno = 0;
 		d = readdir(dir);
-		if (!d)
-			break;
-		if (d->d_name[0] < '1' || d->d_name[0] > '9' ||
-		    !read_stat(m->proc_fd, d->d_name, &t))
-			continue;
-		/* Pid 1 is the proxy: its own time is ours, what it reaped is the program's. */
-		total += t.reaped_ns + (strcmp(d->d_name, "1") == 0 ? 0 : t.own_ns);
+	} while (d && (d->d_name[0] < '1' || d->d_name[0] > '9'));
+	return d ? d->d_name : NULL;
+}
+
+/* Pid 1 is the proxy: its own time is ours, what it reaped is the program's. */
+static bool is_proxy(const char *pid)
+{
+	return strcmp(pid, "1") == 0;
+}
+
+/* --- one by one ------------------------------------------------------------------------------ */
+
+static int sum_processes(const struct cpumeter *m, uint64_t *ns, struct err *e)
+{
+	auto_dir dir = open_list(m->proc_fd, ".");
+	uint64_t total = 0;
+	const char *pid;
+
+	if (!dir)
+		return err_sys(e, ERR_SYSTEM, "read the box's process list");
+	while ((pid = next_id(dir))) {
+		struct task_stat t;
+
+		/* One that is gone has been reaped and counts with its parent from the next look
+		 * on. */
+		if (read_stat(m->proc_fd, pid, &t))
+			total += t.reaped_ns + (is_proxy(pid) ? 0 : t.own_ns);
 	}
 	if (errno != 0)
 		return err_sys(e, ERR_SYSTEM, "read the box's process list");
 	*ns = total;
 	return 0;
+}
+
+/* --- visits ---------------------------------------------------------------------------------- */
+
+/* So many tasks are looked at; with more than that, switches between them are frequent. */
+#define VISIT_TASKS 256
+
+/* Add the processors on which tasks of one process run; at most `max` tasks. Returns how many were
+ * looked at. */
+static size_t find_cpus(int proc_fd, const char *pid, size_t max, cpu_set_t *out)
+{
+	char path[64];
+	auto_dir dir = NULL;
+	const char *tid;
+	size_t count = 0;
+
+	if (text_format(path, sizeof(path), "%s/task", pid) == 0)
+		dir = open_list(proc_fd, path);
+	while (dir && count < max && (tid = next_id(dir))) {
+		struct task_stat t;
+
+		count++;
+		if (read_stat(dirfd(dir), tid, &t) && t.running && t.cpu < CPU_SETSIZE)
+			CPU_SET(t.cpu, out);
+	}
+	return count;
+}
+
+/* Waking up on a processor has the scheduler account for the task that was running there:
+ * update_curr() in enqueue_entity(), kernel/sched/fair.c. */
+void cpumeter_refresh(const struct cpumeter *m)
+{
+	auto_dir dir = m->can_visit ? open_list(m->proc_fd, ".") : NULL;
+	size_t left = VISIT_TASKS;
+	const char *pid;
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	while (dir && left > 0 && (pid = next_id(dir))) {
+		if (!is_proxy(pid))
+			left -= find_cpus(m->proc_fd, pid, left, &cpus);
+	}
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&cpus) > 0; cpu++) {
+		cpu_set_t there;
+
+		if (!CPU_ISSET(cpu, &cpus))
+			continue;
+		CPU_CLR(cpu, &cpus);
+		CPU_ZERO(&there);
+		CPU_SET(cpu, &there);
+		/* Fails where our own cpuset lacks it. */
+		(void)sched_setaffinity(0, sizeof(there), &there);
+	}
+	if (dir)
+		(void)sched_setaffinity(0, sizeof(m->home), &m->home); /* it was so before */
 }
 
 int cpumeter_read(const struct cpumeter *m, uint64_t *ns, struct err *e)

@@ -3,6 +3,7 @@
 #ifndef ISOLATE_CPUMETER_H
 #define ISOLATE_CPUMETER_H
 
+#include <sched.h>
 #include <time.h>
 
 #include "common/defs.h"
@@ -15,19 +16,26 @@ struct cpumeter {
 	int proc_fd;	 /* procfs of the box's pid namespace; borrowed */
 	int program_fd;	 /* pidfd of the program's process; borrowed */
 	bool have_clock;
-	clockid_t clock; /* of the program's process */
-	bool single;	 /* the program can have no other process or thread */
-	unsigned cpus;	 /* as many processors it can use at once */
+	clockid_t clock;  /* of the program's process */
+	bool single;	  /* the program can have no other process or thread */
+	unsigned cpus;	  /* as many processors it can use at once */
+	uint64_t tick_ns; /* so old may the kernel's figures be on each of them */
+	bool can_visit;
+	cpu_set_t home; /* with can_visit: where the keeper may run */
 };
 
 /* Prepare for the run *s whose program is program_fd. Failing to find the program (it may have
  * ended) is none. */
 void cpumeter_init(struct cpumeter *m, const struct run_spec *s, int proc_fd, int program_fd);
 
-/* CPU time used so far, ns. With a group at least the group's figure, which the kernel brings up to
- * date at ticks only; the clock of the program's process is exact at any time. Without one: that
- * clock, and for other processes what /proc tells, in steps of 10 ms; what a process used that was
- * reaped automatically (SIGCHLD ignored) is seen by no one without a group. */
+/* CPU time used so far, ns: the group's figure, or without one the clock of the program's process,
+ * and for other processes what /proc tells, in steps of 10 ms; what a process used that was reaped
+ * automatically (SIGCHLD ignored) is seen by no one without a group. Of tasks that are running on
+ * other processors, the kernel knows what they had used at the last tick. */
 int cpumeter_read(const struct cpumeter *m, uint64_t *ns, struct err *e) NODISCARD;
+
+/* Bring the kernel's figures up to date: visit, for some microseconds each, the processors on which
+ * tasks of the box are running. Where that cannot be done the figures stay as old as they are. */
+void cpumeter_refresh(const struct cpumeter *m);
 
 #endif

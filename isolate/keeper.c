@@ -30,10 +30,12 @@
 #define SOFT_TIMEOUT_NS (2 * NSEC_PER_SEC)
 #define HARD_TIMEOUT_NS (20 * NSEC_PER_SEC)
 
-/* Between two looks at the CPU meter at least this, and ten times the CPU time that a look costs,
- * but never much: there may be thousands of processes to look at. */
-#define LOOK_STEP_NS	 (NSEC_PER_MSEC / 2)
+/* Between two looks at the CPU meter at least this, more while nobody in the box runs, and eight
+ * times the CPU time that a look costs, but never much: there may be thousands of processes. */
+#define LOOK_STEP_NS	 (NSEC_PER_MSEC / 5)
+#define LOOK_IDLE_NS	 (2 * NSEC_PER_MSEC)
 #define LOOK_STEP_MAX_NS (20 * NSEC_PER_MSEC)
+#define LOOK_COST_FACTOR 8
 
 #define KEEPER_NICE (-15)
 
@@ -115,12 +117,15 @@ static void kill_box(struct keeper *k)
 
 	if (k->state != LIVING)
 		return;
-	/* On v2 the kernel kills all at once, before another process of ours has to run. */
-	if (k->started && k->spec->cgroup && cgroup_birth_fd(k->spec->cgroup) >= 0 &&
-	    cgroup_kill(k->spec->cgroup, &ignored) < 0) {
+	/* At once, before another process of ours has to run; on v1 and without a group what forks
+	 * may escape this, but not the proxy. */
+	if (k->started && k->spec->cgroup && cgroup_kill(k->spec->cgroup, &ignored) < 0) {
 		kill_hard(k);
 		return;
 	}
+	/* Fails only for a program that has ended. */
+	if (k->started && !k->spec->cgroup)
+		(void)pidfd_send_signal(k->program_fd, SIGKILL, NULL, 0);
 	if (!k->started || pidfd_send_signal(k->proxy_fd, RUN_KILL_SIGNAL, NULL, 0) < 0) {
 		kill_hard(k);
 		return;
@@ -171,6 +176,44 @@ static uint64_t own_cpu_ns(void)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
+/* What was used, exactly where it matters. *left_ns: how long, at the earliest, until limit_ns. */
+static int look_at_cpu(struct keeper *k, uint64_t limit_ns, uint64_t *left_ns, struct err *e)
+{
+	const struct cpumeter *m = &k->meter;
+	uint64_t used = 0, late_ns = m->tick_ns;
+
+	if (cpumeter_read(m, &used, e) < 0)
+		return -1;
+	if (used < limit_ns && (limit_ns - used) / m->cpus <= 2 * m->tick_ns) {
+		cpumeter_refresh(m);
+		late_ns = 0;
+		if (cpumeter_read(m, &used, e) < 0)
+			return -1;
+	}
+	*left_ns = used < limit_ns ? (limit_ns - used) / m->cpus - late_ns : 0;
+	if (used == k->seen_cpu_ns)
+		*left_ns = MAX(*left_ns, LOOK_IDLE_NS);
+	k->seen_cpu_ns = used;
+	return 0;
+}
+
+/* Kill a box that has used up its CPU time; else *at_ns is when to look again. */
+static int check_cpu(struct keeper *k, uint64_t limit_ns, uint64_t *at_ns, struct err *e)
+{
+	uint64_t left_ns = 0, cost_ns = own_cpu_ns();
+
+	if (look_at_cpu(k, limit_ns, &left_ns, e) < 0)
+		return -1;
+	if (k->seen_cpu_ns >= limit_ns) {
+		kill_for(k, KILL_CPU, 0);
+		return 0;
+	}
+	cost_ns = LOOK_COST_FACTOR * (own_cpu_ns() - cost_ns);
+	cost_ns = MAX(LOOK_STEP_NS, MIN(cost_ns, LOOK_STEP_MAX_NS));
+	*at_ns = report_now_ns() + MAX(left_ns, cost_ns);
+	return 0;
+}
+
 /* Look at the limits; kill, or sleep exactly until one could be reached at the earliest. */
 static int check_limits(struct keeper *k, struct err *e)
 {
@@ -187,19 +230,14 @@ static int check_limits(struct keeper *k, struct err *e)
 		next = k->start_ns + l->wall_ns;
 	}
 	if (l->cpu_ns > 0) {
-		uint64_t limit = l->cpu_ns + l->extra_ns, used = 0, cost = own_cpu_ns(), least;
+		uint64_t at_ns = UINT64_MAX;
 
-		if (cpumeter_read(&k->meter, &used, e) < 0)
+		if (check_cpu(k, l->cpu_ns + l->extra_ns, &at_ns, e) < 0)
 			return -1;
-		k->seen_cpu_ns = used;
-		if (used >= limit) {
-			kill_for(k, KILL_CPU, 0);
-			return 0;
-		}
-		least = 10 * (own_cpu_ns() - cost);
-		least = MAX(LOOK_STEP_NS, MIN(least, LOOK_STEP_MAX_NS));
-		next = MIN(next, report_now_ns() + MAX((limit - used) / k->meter.cpus, least));
+		next = MIN(next, at_ns);
 	}
+	if (k->state != LIVING)
+		return 0;
 	return next == UINT64_MAX ? 0 : set_timer(k, next, e);
 }
 
@@ -442,6 +480,17 @@ static int set_priority(struct err *e)
 	return 0;
 }
 
+/* The keeper alone, while it waits: nice levels hold only within a session's group where
+ * sched_autogroup_enabled is on. Not the proxy, which works as much as the program makes it. It may
+ * be forbidden (CAP_SYS_NICE; a group without rt_runtime on cgroup v1): see above. */
+static void set_realtime(bool on)
+{
+	const struct sched_param first = {.sched_priority = on ? 1 : 0};
+
+	if (sched_setscheduler(0, on ? SCHED_FIFO : SCHED_OTHER, &first) < 0)
+		return;
+}
+
 static int start_proxy(struct keeper *k, struct err *e)
 {
 	const uint64_t flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |
@@ -477,9 +526,11 @@ int keeper_run(const struct run_spec *s, struct outcome *out, struct err *e)
 	if (open_events(&k, e) < 0 || set_oom_score(e) < 0 || set_priority(e) < 0 ||
 	    start_proxy(&k, e) < 0)
 		goto out;
+	set_realtime(true);
 	if (priv_limit_caps(KEEPER_CAPS, &k.why) < 0)
 		fail(&k, &k.why);
 	watch_box(&k);
+	set_realtime(false);
 	if (k.failed && k.why.kind == ERR_BUSY) {
 		*e = k.why;
 		goto out;
