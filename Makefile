@@ -78,15 +78,15 @@ isolate_src := isolate/main.c isolate/main_run.c isolate/box.c isolate/boxtree.c
 	isolate/entry.c isolate/idmap.c isolate/image.c isolate/inside.c isolate/keeper.c isolate/limits.c \
 	isolate/lock.c isolate/net.c isolate/opts.c isolate/priv.c isolate/proxy.c isolate/redirect.c \
 	isolate/report.c isolate/sweep.c
-isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_mounts.c isolate/cgroup_move.c \
-	isolate/cgroup_place.c isolate/cgroup_v1.c isolate/cgroup_v2.c
+isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_figures.c isolate/cgroup_mounts.c \
+	isolate/cgroup_move.c isolate/cgroup_place.c isolate/cgroup_v1.c isolate/cgroup_v2.c
 cgkeeper_src := isolate/cgkeeper.c isolate/cgroup_hold.c $(isolate_cgroup_src)
 isolate_seccomp_src := isolate/seccomp.c isolate/seccomp_compat.c isolate/seccomp_native.c
 isolate_check_src := isolate/check_config.c
 isolate_config_src := isolate/config.c isolate/config_ids.c isolate/idfiles.c
 isolate_rootfs_src := isolate/rootfs.c isolate/rootfs_fs.c isolate/rootfs_skeleton.c \
 	isolate/rootfs_sources.c
-isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/verdict.c \
+isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/meta_json.c isolate/verdict.c \
 	$(isolate_cgroup_src) $(isolate_check_src) $(isolate_config_src) $(isolate_rootfs_src) $(isolate_seccomp_src)
 
 isolate_libs  := -lcap
@@ -130,7 +130,9 @@ unit_objs_test_dirrules := isolate/dirrules.c
 unit_tests += test_envrules
 unit_objs_test_envrules := isolate/envrules.c
 unit_tests += test_meta
-unit_objs_test_meta := isolate/meta.c isolate/verdict.c
+unit_objs_test_meta := isolate/meta.c isolate/meta_json.c isolate/verdict.c
+unit_tests += test_meta_json
+unit_objs_test_meta_json := isolate/meta.c isolate/meta_json.c isolate/verdict.c
 unit_tests += test_verdict
 unit_objs_test_verdict := isolate/verdict.c
 unit_tests += test_rootfs
@@ -226,6 +228,7 @@ $(O)/unit/%: $(O)/obj/tests/unit/%.o $$(call obj,$$(unit_objs_$$*)) $(O)/libimgm
 
 # What bats tests put into boxes: static, so that it runs in any root.
 test_tools := probe burn
+test_tools += meter
 tool_bins := $(patsubst %,$(O)/tools/%,$(test_tools))
 tools: $(tool_bins)
 $(O)/tools/%: tests/tools/%.c $(O)/flags

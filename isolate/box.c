@@ -216,6 +216,7 @@ int box_begin_use(const struct box *b, const struct priv *owner, struct box_use 
 static int settle_files(const struct box *b, const struct priv *owner, bool keep_special,
 			const struct box_use *use, struct err *e)
 {
+	uint64_t bytes = 0;
 	struct boxtree_job job = {
 		.chown = !use->idmapped || owner->root,
 		.strangers = owner->root,
@@ -224,11 +225,16 @@ static int settle_files(const struct box *b, const struct priv *owner, bool keep
 		.from_uid = b->uid,
 		.drop_special = !keep_special,
 		.strip_set_id = true,
+		.bytes = use->left ? &bytes : NULL,
 	};
 
-	if (use->idmapped && !owner->root && unchanged(use))
+	if (use->idmapped && !owner->root && !use->left && unchanged(use))
 		return 0;
-	return boxtree_walk(use->files_fd, &job, e);
+	if (boxtree_walk(use->files_fd, &job, e) < 0)
+		return -1;
+	if (use->left)
+		*use->left = (struct figure){.known = true, .n = bytes};
+	return 0;
 }
 
 int box_end_use(const struct box *b, const struct priv *owner, bool keep_special,

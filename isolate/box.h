@@ -16,6 +16,7 @@
 #include "common/digest.h"
 #include "common/err.h"
 #include "isolate/config.h"
+#include "isolate/limits.h"
 #include "isolate/priv.h"
 
 struct box {
@@ -30,12 +31,13 @@ struct box {
 
 /* A box in use by a run. */
 struct box_use {
-	int files_fd;	    /* box/ */
-	int stage_fd;	    /* root/ */
-	int mnt_fd;	    /* detached mount of box/ as the program is to see it */
-	bool idmapped;	    /* mnt_fd changes owners, nothing on disk did */
-	bool watched;	    /* `before` tells whether box/ was changed */
-	struct stat before; /* of box/ */
+	int files_fd;	     /* box/ */
+	int stage_fd;	     /* root/ */
+	int mnt_fd;	     /* detached mount of box/ as the program is to see it */
+	bool idmapped;	     /* mnt_fd changes owners, nothing on disk did */
+	bool watched;	     /* `before` tells whether box/ was changed */
+	struct stat before;  /* of box/ */
+	struct figure *left; /* or NULL: box_end_use tells here what the files take */
 };
 
 /* Ids of the box, box_root opened (and made where it is missing), the box's directory opened if it

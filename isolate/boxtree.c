@@ -82,11 +82,19 @@ static bool is_special(mode_t mode)
 	return !S_ISREG(mode) && !S_ISDIR(mode);
 }
 
+static void count(const struct boxtree_job *job, const struct stat *st)
+{
+	uint64_t bytes = (uint64_t)st->st_blocks * 512;
+
+	if (job->bytes)
+		*job->bytes += S_ISDIR(st->st_mode) || !st->st_nlink ? bytes : bytes / st->st_nlink;
+}
+
 /* Everything but going down into directories. */
 static int do_entry(struct walk *w, const struct dirent *d, struct err *e)
 {
 	int parent = dirfd(w->dir);
-	bool only_special = !w->job->chown && !w->job->strip_set_id;
+	bool only_special = !w->job->chown && !w->job->strip_set_id && !w->job->bytes;
 	auto_fd fd = -1;
 	struct stat st;
 
@@ -103,14 +111,17 @@ static int do_entry(struct walk *w, const struct dirent *d, struct err *e)
 			       text_quote(d->d_name).s);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, ERR_SYSTEM, "look at '%s' in the box", text_quote(d->d_name).s);
-	if (!is_ours(w->job, &st))
+	if (!is_ours(w->job, &st)) {
+		count(w->job, &st);
 		return 0;
+	}
 	if (w->job->drop_special && is_special(st.st_mode)) {
 		if (unlinkat(parent, d->d_name, 0) < 0 && errno != ENOENT)
 			return err_sys(e, ERR_SYSTEM, "remove '%s' from the box",
 				       text_quote(d->d_name).s);
 		return 0;
 	}
+	count(w->job, &st);
 	return adjust(w->job, fd, &st, d->d_name, e);
 }
 
@@ -271,6 +282,7 @@ int boxtree_walk(int dir_fd, const struct boxtree_job *job, struct err *e)
 		return err_sys(e, ERR_SYSTEM, "look at the box's directory");
 	if (adjust(job, dir_fd, &st, ".", e) < 0)
 		return -1;
+	count(job, &st);
 	fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, ERR_SYSTEM, "open the box's directory");

@@ -19,6 +19,9 @@ struct boxtree_job {
 	uid_t from_uid;	   /* whose files are expected here besides uid's */
 	bool drop_special; /* remove symlinks, fifos, sockets and devices */
 	bool strip_set_id; /* clear set-user-id and set-group-id bits of regular files */
+	uint64_t *bytes;   /* or NULL; to it is added the disk space that is taken by what remains,
+			      as du(1) counts. Of a file with several names, wherever they are,
+			      each name counts its share */
 };
 
 /* Do the job to everything below the directory dir_fd, and chown to dir_fd itself. One directory is

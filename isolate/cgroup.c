@@ -274,7 +274,7 @@ int cgroup_create(const struct cgroup_place *p, unsigned box_id, const struct li
 	for (size_t i = 0; i < CTL_COUNT; i++)
 		g->dirs[i] = g->joins[i] = -1;
 	rc = format_name(box_id, g->name, sizeof(g->name), e);
-	for (size_t i = 0; !rc && i < p->dir_count; i++)
+	for (size_t i = 0; !rc && i < (l->figures ? p->dir_count : p->needed_count); i++)
 		rc = make_dir(g, p->dirs[i], &g->dirs[i], e);
 	if (!rc)
 		rc = p->v2 ? cgroup_v2_setup(g, l, e) : cgroup_v1_setup(g, l, e);
@@ -362,6 +362,7 @@ int cgroup_read_usage(const struct cgroup *g, struct usage *u, struct err *e)
 		return -1;
 	if (!cgroup_parse_keyed(buf, "oom_kill", &kills))
 		return err_set(e, ERR_SYSTEM, "the group has no oom_kill counter");
+	got.have_cg = true;
 	got.cg_oom_killed = kills > 0 || ran_out(g);
 	*u = got;
 	return 0;

@@ -65,6 +65,10 @@ int cgroup_oom_fd(const struct cgroup *g);
 /* After every process is gone: cpu_ns, have_cg_mem, cg_mem_bytes, cg_oom_killed of *u. */
 int cgroup_read_usage(const struct cgroup *g, struct usage *u, struct err *e) NODISCARD;
 
+/* With limits.figures, after every process is gone: what else *u has of the group, as far as there
+ * is a file that tells it; the rest stays as it is. On v2 with cpu_user_ns and cpu_system_ns. */
+int cgroup_read_figures(const struct cgroup *g, struct usage *u, struct err *e) NODISCARD;
+
 /* Remove the group (waits briefly while the kernel still counts dead tasks) and free. Freed even on
  * error. */
 int cgroup_destroy(struct cgroup *g, struct err *e) NODISCARD;

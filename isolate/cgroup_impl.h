@@ -10,8 +10,9 @@
 #include "common/err.h"
 #include "isolate/cgroup.h"
 
-/* The controllers a box needs. On v2 CPU time is counted without one. */
-enum cg_ctl { CTL_MEMORY, CTL_CPUACCT, CTL_PIDS, CTL_COUNT };
+/* The controllers a box needs, and after these what it can do without. On v2 CPU time is counted
+ * without one, and blkio is called io. */
+enum cg_ctl { CTL_MEMORY, CTL_CPUACCT, CTL_PIDS, CTL_NEEDED, CTL_BLKIO = CTL_NEEDED, CTL_COUNT };
 
 /* What kind of place: messages say how to mend it by this. */
 enum cgroup_kind {
@@ -44,6 +45,14 @@ int cgroup_mounts_parse(char *text, size_t len, struct cgroup_mounts *m, struct 
 /* Value of the line "key N" in the text of a flat-keyed file. False when there is none. Pure. */
 bool cgroup_parse_keyed(const char *text, const char *key, uint64_t *out);
 
+/* Sum of the values "<word><N>" over all lines of io.stat (word "rbytes=") or of
+ * blkio.throttle.io_service_bytes (word "Read "), which have one device each. Pure. */
+uint64_t cgroup_sum_devices(const char *text, const char *word);
+
+/* "total=<usec>" in the line of *.pressure that begins with `kind`, "some" or "full", as ns. False
+ * when there is none. Pure. */
+bool cgroup_parse_pressure(const char *text, const char *kind, uint64_t *ns);
+
 /* Is `word` one of the words in a space-separated list, as in cgroup.controllers? Pure. */
 bool cgroup_has_word(const char *list, const char *word);
 
@@ -51,7 +60,8 @@ struct cgroup_place {
 	bool v2;
 	int dirs[CTL_COUNT]; /* parent groups, O_PATH; v1: one per hierarchy; v2: dirs[0] */
 	size_t dir_count;
-	int ctl_dir[CTL_COUNT]; /* v1: index in dirs of each controller's hierarchy */
+	int ctl_dir[CTL_COUNT]; /* v1: index in dirs of each controller's hierarchy; -1: none */
+	size_t needed_count;	/* v1: dirs beyond these are for figures only */
 	char name[PATH_MAX + 4];
 };
 

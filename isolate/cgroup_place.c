@@ -106,7 +106,7 @@ static int decide_v1(const char *name, struct spot *s, struct err *e)
 		return err_set(e, ERR_CONFIG, "cg_root: 'v1:/NAME' needs one plain name, not '%s'",
 			       text_quote(name).s);
 	cgroup_mounts_guess(&s->m);
-	for (size_t i = 0; i < CTL_COUNT; i++) {
+	for (size_t i = 0; i < CTL_NEEDED; i++) {
 		if (!*s->m.v1[i]) {
 			if (cgroup_mounts_read(&s->m, e))
 				return -1;

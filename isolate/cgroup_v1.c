@@ -15,7 +15,7 @@
 #include "common/text.h"
 #include "isolate/cgroup_impl.h"
 
-static const char *const ctl_names[CTL_COUNT] = {"memory", "cpuacct", "pids"};
+static const char *const ctl_names[CTL_COUNT] = {"memory", "cpuacct", "pids", "blkio"};
 
 /* The group NAME in one hierarchy, made if need be. */
 static int open_parent(const char *mount, const char *name, struct err *e)
@@ -57,13 +57,29 @@ static int add_dir(struct cgroup_place *p, int *dir, struct err *e)
 	return (int)p->dir_count++;
 }
 
+/* A hierarchy that boxes can do without: where it cannot be used it is as if it were not there. */
+static int find_optional(const char *mount, const char *name, int *index, struct cgroup_place *p,
+			 struct err *e)
+{
+	auto_fd dir = -1;
+	struct err ignored;
+
+	*index = -1;
+	if (*mount)
+		dir = open_parent(mount, name, &ignored);
+	if (dir < 0)
+		return 0;
+	*index = add_dir(p, &dir, e);
+	return *index < 0 ? -1 : 0;
+}
+
 int cgroup_v1_look(const struct cgroup_mounts *m, struct err *e)
 {
 	if (!*m->v1[CTL_MEMORY] && !*m->v1[CTL_CPUACCT] && !*m->v1[CTL_PIDS])
 		return err_set(e, ERR_CONFIG,
 			       "no control groups are mounted: mount -t cgroup2 cgroup2 "
 			       "/sys/fs/cgroup");
-	for (size_t i = 0; i < CTL_COUNT; i++)
+	for (size_t i = 0; i < CTL_NEEDED; i++)
 		if (!*m->v1[i])
 			return err_set(e, ERR_CONFIG,
 				       "cgroup controller '%s' is not mounted as the others are: "
@@ -77,13 +93,18 @@ int cgroup_v1_find(const struct cgroup_mounts *m, const char *name, struct cgrou
 {
 	if (cgroup_v1_look(m, e))
 		return -1;
-	for (size_t i = 0; i < CTL_COUNT; i++) {
+	for (size_t i = 0; i < CTL_NEEDED; i++) {
 		auto_fd dir = open_parent(m->v1[i], name, e);
 
 		if (dir < 0)
 			return -1;
 		p->ctl_dir[i] = add_dir(p, &dir, e);
 		if (p->ctl_dir[i] < 0)
+			return -1;
+	}
+	p->needed_count = p->dir_count;
+	for (size_t i = CTL_NEEDED; i < CTL_COUNT; i++) {
+		if (find_optional(m->v1[i], name, &p->ctl_dir[i], p, e))
 			return -1;
 	}
 	p->v2 = false;
@@ -141,6 +162,8 @@ int cgroup_v1_setup(struct cgroup *g, const struct limits *l, struct err *e)
 	 * over all processes of the machine (Linux 5.18). The difference is 6 ms on 6.18, an RCU
 	 * grace period. The process that joins has only one thread. */
 	for (size_t i = 0; i < g->place->dir_count; i++) {
+		if (g->dirs[i] < 0)
+			continue;
 		g->joins[i] = cgroup_open_file(g->dirs[i], g->name, "tasks", O_WRONLY, e);
 		if (g->joins[i] < 0)
 			return -1;

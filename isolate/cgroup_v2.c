@@ -14,9 +14,9 @@
 #include "common/text.h"
 #include "isolate/cgroup_impl.h"
 
-/* Needed by every box, and used where it is there. */
+/* Needed by every box, and used where they are there. */
 static const char *const needed[] = {"memory", "pids"};
-#define WANTED "cpu"
+static const char *const wanted[] = {"cpu", "io"};
 
 /* cgroup.subtree_control and cgroup.controllers: a dozen short words. */
 #define LIST_SIZE  512
@@ -195,10 +195,13 @@ static int enable(int fd, const char *where, const char *path, enum cgroup_kind 
 		*e = why;
 		return err_wrap(e, "prepare control group '%s'", path);
 	}
-	/* Only --cpus and the like need it: no reason to refuse when it cannot be had. */
-	if (cgroup_has_word(have, WANTED) && !cgroup_has_word(given, WANTED) &&
-	    give(fd, WANTED, &why))
-		return 0;
+	/* Only --cpus and the like need one, and some figures the other: no reason to refuse when
+	 * they cannot be had. */
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		if (cgroup_has_word(have, wanted[i]) && !cgroup_has_word(given, wanted[i]) &&
+		    give(fd, wanted[i], &why))
+			continue;
+	}
 	return 0;
 }
 
@@ -275,7 +278,7 @@ int cgroup_v2_find(const char *path, enum cgroup_kind kind, bool move_processes,
 		return err_sys(e, ERR_CONFIG, "cg_root");
 	p->v2 = true;
 	p->dirs[0] = take_fd(&fd);
-	p->dir_count = 1;
+	p->dir_count = p->needed_count = 1;
 	return 0;
 }
 

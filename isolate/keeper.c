@@ -291,10 +291,16 @@ static int on_report(struct keeper *k, const struct run_report *r, int fds[REPOR
 			break;
 		k->told = true;
 		k->out.usage = (struct usage){
-			.cpu_ns = r->cpu_ns,
+			.cpu_ns = r->cpu_user_ns + r->cpu_system_ns,
+			.cpu_user_ns = {.known = true, .n = r->cpu_user_ns},
+			.cpu_system_ns = {.known = true, .n = r->cpu_system_ns},
+			.cpu_known = true,
+			.told = true,
 			.max_rss_bytes = r->max_rss_kib * 1024,
 			.csw_voluntary = r->csw_voluntary,
 			.csw_forced = r->csw_forced,
+			.faults_minor = r->faults_minor,
+			.faults_major = r->faults_major,
 		};
 		return 0;
 	}
@@ -417,11 +423,25 @@ static int reap_proxy(const struct keeper *k, struct err *e)
 	return 0;
 }
 
+/* The group's CPU time in the proportion of what is known so far: on v1 what the processes had,
+ * since the group itself counts user and system time apart only by ticks of the clock. */
+static void split_cpu(struct usage *u)
+{
+	unsigned __int128 user = u->cpu_user_ns.n, all = user + u->cpu_system_ns.n;
+
+	if (!u->cpu_user_ns.known || all == 0) {
+		u->cpu_user_ns = u->cpu_system_ns = (struct figure){0};
+		return;
+	}
+	u->cpu_user_ns.n = (uint64_t)(user * u->cpu_ns / all);
+	u->cpu_system_ns.n = u->cpu_ns - u->cpu_user_ns.n;
+}
+
 /* Everybody is dead: the figures. */
 static int collect(struct keeper *k, struct err *e)
 {
 	struct usage *u = &k->out.usage;
-	uint64_t by_process;
+	struct usage by_process;
 
 	if (!k->told && k->out.killed == KILL_NONE)
 		return err_set(e, ERR_SYSTEM, "the box's init process was killed from outside");
@@ -432,11 +452,19 @@ static int collect(struct keeper *k, struct err *e)
 		u->wall_ns = (k->ended ? k->end_ns : report_now_ns()) - k->start_ns;
 	if (!k->spec->cgroup)
 		return 0;
-	by_process = u->cpu_ns;
+	by_process = *u;
 	if (cgroup_read_usage(k->spec->cgroup, u, e) < 0)
 		return -1;
-	if (!k->spec->cg_timing)
-		u->cpu_ns = by_process;
+	if (k->spec->limits->figures && cgroup_read_figures(k->spec->cgroup, u, e) < 0)
+		return -1;
+	if (k->spec->cg_timing) {
+		u->cpu_known = true;
+		split_cpu(u);
+	} else {
+		u->cpu_ns = by_process.cpu_ns;
+		u->cpu_user_ns = by_process.cpu_user_ns;
+		u->cpu_system_ns = by_process.cpu_system_ns;
+	}
 	return 0;
 }
 

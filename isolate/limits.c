@@ -59,7 +59,9 @@ int limits_apply(const struct limits *l, struct err *e)
 		 * (fs/coredump.c). The filter keeps the program from lowering it. */
 		{RLIMIT_CORE, "core size", (rlim_t)MAX(l->core_bytes, 1), l->core_bytes > 0},
 		{RLIMIT_NOFILE, "open files", or_infinity(l->open_files), l->open_files > 0},
-		{RLIMIT_NPROC, "processes", or_infinity(l->processes), l->processes > 0},
+		/* One more where a group counts them: it tells that its limit was hit. */
+		{RLIMIT_NPROC, "processes", or_infinity(l->processes ? l->processes + l->cg : 0),
+		 l->processes > 0},
 		{RLIMIT_CPU, "CPU time", RLIM_INFINITY, false}, /* the keeper does it, finer */
 		{RLIMIT_DATA, "data size", RLIM_INFINITY, false},
 		{RLIMIT_RSS, "resident size", RLIM_INFINITY, false},

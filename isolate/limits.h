@@ -18,18 +18,39 @@ struct limits {
 	uint64_t processes;    /* --processes; 0 = unlimited; default 1 */
 	bool cg;	       /* --cg: a cgroup meters and limits */
 	uint64_t cg_mem_bytes; /* --cg-mem; 0 = none */
+	bool figures;	       /* --meta-format=json: measure whatever can be measured */
 };
+
+/* What not every kernel, group or mode tells. */
+struct figure {
+	bool known;
+	uint64_t n;
+};
+
+enum pressure { PRESSURE_CPU, PRESSURE_MEMORY, PRESSURE_IO, PRESSURE_COUNT };
 
 /* What was measured. */
 struct usage {
 	uint64_t cpu_ns; /* user + system of all processes of the box */
 	uint64_t wall_ns;
+	bool told;		/* the proxy told what its processes used; else these four are 0 */
 	uint64_t max_rss_bytes; /* largest process */
 	uint64_t csw_voluntary, csw_forced;
+	uint64_t faults_minor, faults_major;
+	bool have_cg;	       /* there was a group: cg_oom_killed is known */
 	bool have_cg_mem;      /* cg_mem_bytes was measured */
 	uint64_t cg_mem_bytes; /* peak of the control group in this run */
 	bool cg_oom_killed;
-	bool cg_fork_refused; /* by the limit on processes */
+	bool cg_fork_refused; /* by the limit on processes; only with limits.figures */
+	bool cpu_known;	      /* cpu_ns is all that was used, not just what was seen in passing */
+
+	/* Only with limits.figures: */
+	struct figure cpu_user_ns, cpu_system_ns; /* together cpu_ns */
+	struct figure io_read_bytes, io_written_bytes;
+	struct figure processes_peak; /* with threads */
+	/* How long some process, and all of them, had to wait. */
+	struct figure pressure_some_ns[PRESSURE_COUNT], pressure_full_ns[PRESSURE_COUNT];
+	struct figure box_bytes; /* disk space that the files left in the box take */
 };
 
 /* Set every rlimit of the calling process for the program: those of *l, and fixed values for all

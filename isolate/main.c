@@ -256,9 +256,11 @@ static int do_cleanup(struct call *c, struct err *e)
 static int open_meta(struct call *c, struct err *e)
 {
 	mode_t ours = umask(c->entry.umask);
-	int rc = meta_open(&c->meta, c->opts.meta, e);
+	int rc = meta_open(&c->meta, c->opts.meta, c->opts.meta_json, e);
 
 	(void)umask(ours); /* returns the other one */
+	c->meta.has_box = true;
+	c->meta.box_id = c->opts.box_id;
 	return rc;
 }
 

@@ -160,6 +160,7 @@ static int tidy_box(struct call *c, struct run *run, bool failed, struct err *e)
 	run->cgroup = NULL;
 	rootfs_free(run->rootfs);
 	run->rootfs = NULL;
+	run->use.left = c->opts.limits.figures ? &run->outcome.usage.box_bytes : NULL;
 	if (!stuck && box_end_use(&c->box, &c->priv, c->opts.special_files, &run->use, slot) < 0) {
 		tidy = false;
 		rc = -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The meta file: key:value lines, written once at the end. */
+/* The meta file: opened, written as text, put in its place. */
 #include "isolate/meta.h"
 
 #include <errno.h>
@@ -13,11 +13,12 @@
 #include "common/fdio.h"
 #include "common/text.h"
 #include "common/utf8.h"
+#include "isolate/meta_impl.h"
 
 /* Longest text: a dozen short lines and one quoted message of ERR_TEXT_MAX bytes. */
 #define META_BYTES_MAX (5 * ERR_TEXT_MAX)
 
-int meta_open(struct meta *m, const char *path, struct err *e)
+int meta_open(struct meta *m, const char *path, bool json, struct err *e)
 {
 	auto_fd fd = -1;
 
@@ -25,7 +26,7 @@ int meta_open(struct meta *m, const char *path, struct err *e)
 		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			return err_sys(e, ERR_SYSTEM, "duplicate standard output for --meta");
-		*m = (struct meta){.fd = take_fd(&fd)};
+		*m = (struct meta){.fd = take_fd(&fd), .json = json};
 		return 0;
 	}
 	/* Without O_CREAT first: a file that somebody prepared in a sticky directory may not be
@@ -35,7 +36,7 @@ int meta_open(struct meta *m, const char *path, struct err *e)
 		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return err_sys(e, ERR_USAGE, "open meta file '%s'", text_quote(path).s);
-	*m = (struct meta){.fd = take_fd(&fd), .own_file = true};
+	*m = (struct meta){.fd = take_fd(&fd), .own_file = true, .json = json};
 	return 0;
 }
 
@@ -73,19 +74,24 @@ static void add_text(struct text *t, const char *key, const char *value)
 
 /* The whole text replaces what is in our file: an error after a run takes the place of its figures.
  * Standard output is not ours to cut, even where it is a file. */
-static int put(const struct meta *m, const struct text *t, struct err *e)
+int meta_put(const struct meta *m, const char *text, size_t len, struct err *e)
 {
 	struct stat st = {0};
 
-	if (t->full)
-		return err_set(e, ERR_BUG, "meta file: text is too long");
 	if (m->own_file && fstat(m->fd, &st))
 		return err_sys(e, ERR_SYSTEM, "look at meta file");
 	if (S_ISREG(st.st_mode) && (ftruncate(m->fd, 0) || lseek(m->fd, 0, SEEK_SET) < 0))
 		return err_sys(e, ERR_SYSTEM, "truncate meta file");
-	if (fdio_write_all(m->fd, t->buf, t->len))
+	if (fdio_write_all(m->fd, text, len))
 		return err_sys(e, ERR_SYSTEM, "write meta file");
 	return 0;
+}
+
+static int put(const struct meta *m, const struct text *t, struct err *e)
+{
+	if (t->full)
+		return err_set(e, ERR_BUG, "meta file: text is too long");
+	return meta_put(m, t->buf, t->len, e);
 }
 
 int meta_write_run(const struct meta *m, const struct outcome *o, const struct verdict *v,
@@ -97,6 +103,8 @@ int meta_write_run(const struct meta *m, const struct outcome *o, const struct v
 
 	if (m->fd < 0)
 		return 0;
+	if (m->json)
+		return meta_json_run(m, o, v, image_digest, e);
 	add_seconds(&t, "time", u->cpu_ns);
 	add_seconds(&t, "time-wall", u->wall_ns);
 	add_number(&t, "max-rss", u->max_rss_bytes / 1024);
@@ -130,6 +138,8 @@ int meta_write_error(const struct meta *m, const struct err *why, struct err *e)
 
 	if (m->fd < 0)
 		return 0;
+	if (m->json)
+		return meta_json_error(m, why, e);
 	add_text(&t, "status", verdict_status_text(RUN_XX));
 	add_text(&t, "message", why->text);
 	return put(m, &t, e);

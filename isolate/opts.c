@@ -219,6 +219,17 @@ static int opt_image(void *ctx, const char *v, struct err *e)
 	return 0;
 }
 
+static int opt_meta_format(void *ctx, const char *v, struct err *e)
+{
+	struct opts *o = ctx;
+
+	o->meta_json = strcmp(v, "json") == 0;
+	if (!o->meta_json && strcmp(v, "text") != 0)
+		return err_set(e, ERR_USAGE, "--meta-format: '%s' is neither text nor json",
+			       text_quote(v).s);
+	return 0;
+}
+
 /* --- the table ------------------------------------------------------------------------------- */
 
 #define HEADING(text)                                                                              \
@@ -289,6 +300,8 @@ static const struct optab_row table[] = {
 	HEADING("Results"),
 	{"meta", 'M', OPTAB_REQUIRED, "FILE", "write figures and status there; - is stdout",
 	 opt_meta},
+	{"meta-format", 0, OPTAB_REQUIRED, "F", "text (default), or json with all figures",
+	 opt_meta_format},
 	{"cg-timing", 0, OPTAB_NONE, NULL, "CPU time by the group (default with --cg)",
 	 opt_cg_timing},
 	{"no-cg-timing", 0, OPTAB_NONE, NULL, "CPU time by process even with --cg",
@@ -313,6 +326,8 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 		return err_set(e, ERR_USAGE, "the command to run is empty");
 	if (o->cg_mem_given && !o->limits.cg)
 		return err_set(e, ERR_USAGE, "--cg-mem needs --cg");
+	if (o->meta_json && !o->meta)
+		return err_set(e, ERR_USAGE, "--meta-format=json needs --meta");
 	if (o->redirect.err && o->redirect.err_to_out)
 		return err_set(e, ERR_USAGE, "--stderr and --stderr-to-stdout exclude each other");
 	if (o->as_uid_given != o->as_gid_given)
@@ -336,6 +351,7 @@ int opts_parse(int argc, char **argv, struct opts *out, struct err *e)
 	out->command = argv + first;
 	if (check_conflicts(out, argc - first, e) < 0)
 		return -1;
+	out->limits.figures = out->meta_json;
 	if (opts_dirrules(out, out->image != NULL, &checked, e) < 0)
 		return -1;
 	dirrules_fini(&checked);

@@ -30,6 +30,7 @@ struct opts {
 	char **command; /* what follows --, NULL-terminated */
 
 	const char *meta; /* file, "-", or NULL */
+	bool meta_json;
 	struct redirect redirect;
 	const char *chdir; /* or NULL */
 	struct limits limits;

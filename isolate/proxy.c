@@ -174,10 +174,13 @@ static int end_rest(struct run_report *out, struct err *e)
 		return err_sys(e, ERR_SYSTEM, "read what the program used");
 	*out = (struct run_report){
 		.kind = REPORT_USAGE,
-		.cpu_ns = timeval_ns(&used.ru_utime) + timeval_ns(&used.ru_stime),
+		.cpu_user_ns = timeval_ns(&used.ru_utime),
+		.cpu_system_ns = timeval_ns(&used.ru_stime),
 		.max_rss_kib = (uint64_t)used.ru_maxrss,
 		.csw_voluntary = (uint64_t)used.ru_nvcsw,
 		.csw_forced = (uint64_t)used.ru_nivcsw,
+		.faults_minor = (uint64_t)used.ru_minflt,
+		.faults_major = (uint64_t)used.ru_majflt,
 	};
 	return 0;
 }

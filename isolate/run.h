@@ -42,16 +42,17 @@ enum run_report_kind {
 			       a procfs of the box and a pidfd of the program */
 	REPORT_EXEC_FAILED, /* the program could not be executed and its process ended */
 	REPORT_ENDED,	    /* the program ended: mono_ns, wait_status */
-	REPORT_USAGE,	    /* nobody is left in the box: what all used, from cpu_ns on */
+	REPORT_USAGE,	    /* nobody is left in the box: what all used, from cpu_user_ns on */
 };
 
 struct run_report {
 	enum run_report_kind kind;
 	int wait_status;  /* of the program */
 	uint64_t mono_ns; /* when, on CLOCK_MONOTONIC */
-	uint64_t cpu_ns;
+	uint64_t cpu_user_ns, cpu_system_ns;
 	uint64_t max_rss_kib; /* of the largest process */
 	uint64_t csw_voluntary, csw_forced;
+	uint64_t faults_minor, faults_major;
 	struct err err;
 };
 

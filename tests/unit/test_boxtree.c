@@ -118,6 +118,43 @@ static void test_hard_link(struct tap *t, int base)
 	       "hard link: root's file is root's still");
 }
 
+/* As du(1), and each name of a file with two counts half of it. */
+static void test_bytes(struct tap *t, int base)
+{
+	uint64_t bytes = 1, want = 1;
+	struct boxtree_job job = {.uid = OWNER, .from_uid = BOX, .bytes = &bytes};
+	static const char block[8192];
+	struct err e = {0};
+	struct stat st;
+	auto_fd box = tree_dir(base, "box"), sub = tree_dir(box, "sub"), file = -1;
+
+	tree_file(box, "small");
+	tree_link(box, "small", "link");
+	file = openat(sub, "two-names", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (write(file, block, sizeof(block)) != (ssize_t)sizeof(block) || fsync(file) < 0 ||
+	    linkat(sub, "two-names", base, "outside", 0) < 0)
+		tree_die("write", "two-names");
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const names[] = {".", "sub", "small", "link"};
+
+		if (fstatat(box, names[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+			tree_die("look at", names[i]);
+		want += (uint64_t)st.st_blocks * 512;
+	}
+	if (fstat(file, &st) < 0)
+		tree_die("look at", "two-names");
+	tap_ok(t, st.st_blocks * 512 >= 8192, "bytes: the file system counts blocks");
+	want += (uint64_t)st.st_blocks * 256;
+	tap_int(t, boxtree_walk(box, &job, &e), 0, "bytes: the walk: %s", e.text);
+	tap_u64(t, bytes, want, "bytes: are added");
+	job.strangers = job.drop_special = true;
+	if (fstatat(box, "link", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		tree_die("look at", "link");
+	want += want - 1 - (uint64_t)st.st_blocks * 512;
+	tap_int(t, boxtree_walk(box, &job, &e), 0, "bytes: the other walk: %s", e.text);
+	tap_u64(t, bytes, want, "bytes: what is removed does not count");
+}
+
 int main(void)
 {
 	struct tap t = {0};
@@ -136,6 +173,9 @@ int main(void)
 	test_walk(&t, base, false);
 	test_walk(&t, base, true);
 	test_hard_link(&t, base);
+	if (path_remove_tree(base, "box", &e) < 0)
+		tree_die("remove", e.text);
+	test_bytes(&t, base);
 	tap_int(&t, path_remove_contents(base, ".", &e), 0, "clean up");
 	tap_int(&t, rmdir(base_path), 0, "clean up: rmdir");
 	return tap_done(&t);

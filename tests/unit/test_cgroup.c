@@ -69,6 +69,15 @@ static void test_mounts(struct tap *t)
 	}
 }
 
+#define PRESSURE_SOME "some avg10=0.00 avg60=1.50 avg300=0.00 total=5\n"
+#define PRESSURE      PRESSURE_SOME "full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"
+#define IO_STAT                                                                                    \
+	"8:16 rbytes=1459 wbytes=314 rios=192 wios=353 dbytes=5 dios=0\n"                          \
+	"253:0 rbytes=1 wbytes=0 rios=9 wios=0 xrbytes=9\n254:0\n"
+#define BLKIO                                                                                      \
+	"8:0 Read 4096\n8:0 Write 0\n8:0 Sync 4096\n8:0 Async 0\n8:0 Discard 0\n8:0 Total 4096\n"  \
+	"7:0 Read 4\n7:0 Write 16\n7:0 Total 20\nTotal 4116\n"
+
 static void test_parsers(struct tap *t)
 {
 	static const char stat[] = "usage_usec 12\nuser_usec 7\noom_kill_disable 0\noom_kill 3\n"
@@ -82,6 +91,22 @@ static void test_parsers(struct tap *t)
 	tap_ok(t, !cgroup_parse_keyed(stat, "neg", &v), "keyed: sign");
 	tap_ok(t, !cgroup_parse_keyed(stat, "max", &v), "keyed: word");
 	tap_ok(t, !cgroup_parse_keyed("", "x", &v), "keyed: empty");
+	v = 99;
+	tap_ok(t, cgroup_parse_pressure(PRESSURE, "some", &v) && v == 5000, "pressure: some");
+	tap_ok(t, cgroup_parse_pressure(PRESSURE, "full", &v) && v == 7000, "pressure: full");
+	v = 99;
+	tap_ok(t, !cgroup_parse_pressure(PRESSURE_SOME, "full", &v) && v == 99,
+	       "pressure: a line that is not there");
+	tap_ok(t, !cgroup_parse_pressure("some avg10=0.00\nfull total=1\n", "some", &v),
+	       "pressure: not the total of another line");
+	tap_ok(t, !cgroup_parse_pressure("some total=18446744073709551615\n", "some", &v),
+	       "pressure: overflow");
+	tap_u64(t, cgroup_sum_devices(IO_STAT, "rbytes="), 1460, "io.stat: read");
+	tap_u64(t, cgroup_sum_devices(IO_STAT, "wbytes="), 314, "io.stat: written");
+	tap_u64(t, cgroup_sum_devices(BLKIO, "Read "), 4100, "blkio: read");
+	tap_u64(t, cgroup_sum_devices(BLKIO, "Write "), 16, "blkio: written");
+	tap_u64(t, cgroup_sum_devices("Read 5", "Read "), 0, "blkio: a device first");
+	tap_u64(t, cgroup_sum_devices("", "Read "), 0, "blkio: empty");
 	tap_ok(t, cgroup_has_word("cpu memory pids\n", "pids"), "words: last");
 	tap_ok(t, cgroup_has_word("cpu memory", "memory"), "words: without newline");
 	tap_ok(t, !cgroup_has_word("cpuset memory\n", "cpu"), "words: no prefix");

@@ -120,7 +120,7 @@ static void test_open(struct tap *t)
 
 	tap_int(t, chmod(path, 0604), 0, "chmod");
 	tap_int(t, stat(path, &before), 0, "stat");
-	tap_int(t, meta_open(&m, path, &e), 0, "open again: %s", e.text);
+	tap_int(t, meta_open(&m, path, false, &e), 0, "open again: %s", e.text);
 	tap_ok(t,
 	       !stat(path, &after) && before.st_ino == after.st_ino && after.st_size == 0 &&
 		       (after.st_mode & 07777) == 0604,
@@ -131,11 +131,11 @@ static void test_open(struct tap *t)
 
 	tap_int(t, unlink(path), 0, "unlink");
 	(void)umask(027);
-	tap_int(t, meta_open(&m, path, &e), 0, "open anew: %s", e.text);
+	tap_int(t, meta_open(&m, path, false, &e), 0, "open anew: %s", e.text);
 	tap_ok(t, !stat(path, &after) && (after.st_mode & 07777) == 0640, "mode by umask");
 	meta_close(&m);
 
-	tap_int(t, meta_open(&m, "/does/not/exist", &e), -1, "a file that cannot be");
+	tap_int(t, meta_open(&m, "/does/not/exist", false, &e), -1, "a file that cannot be");
 	tap_has(t, e.text, "open meta file '/does/not/exist'", "says which");
 	tap_int(t, m.fd, -1, "nothing is open");
 	tap_int(t, meta_write_error(&m, &e, &e), 0, "without a file nothing is written");
@@ -151,7 +151,7 @@ static void test_stdout(struct tap *t)
 
 	if (fflush(stdout) || saved < 0 || file < 0 || dup2(file, STDOUT_FILENO) < 0)
 		abort();
-	if (write(STDOUT_FILENO, "before\n", 7) == 7 && !meta_open(&m, "-", &e))
+	if (write(STDOUT_FILENO, "before\n", 7) == 7 && !meta_open(&m, "-", false, &e))
 		rc = meta_write_error(&m, &why, &e);
 	meta_close(&m);
 	if (dup2(saved, STDOUT_FILENO) < 0)
@@ -170,7 +170,7 @@ int main(void)
 	if (fd < 0)
 		abort();
 	(void)close(fd);
-	if (tap_int(&t, meta_open(&m, path, &e), 0, "open: %s", e.text)) {
+	if (tap_int(&t, meta_open(&m, path, false, &e), 0, "open: %s", e.text)) {
 		test_text(&t, &m);
 		test_longest(&t, &m);
 	}

@@ -45,6 +45,8 @@ static const struct line good[] = {
 	{{"--stderr-to-stdout", "-o", "out", "-i", "in", "--run", "--", "x"}},
 	{{"--image=python:3.12", "--no-image-env", "--run", "--", "x"}},
 	{{"--syscalls=0", "--run", "--", "x"}},
+	{{"--meta=-", "--meta-format=json", "--run", "--", "x"}},
+	{{"--meta-format=text", "--run", "--", "x"}},
 	{{"-s", "-v", "-v", "--wait", "--share-net", "--inherit-fds", "--special-files", "--run",
 	  "x"}},
 };
@@ -82,6 +84,9 @@ static const struct bad_row {
 	{{{"-r", "e", "--stderr-to-stdout", "--run", "--", "x"}}, "exclude each other"},
 	{{{"--stdin=", "--run", "--", "x"}}, "--stdin"},
 	{{{"--meta=", "--run", "--", "x"}}, "--meta"},
+	{{{"--meta-format=json", "--run", "--", "x"}}, "needs --meta"},
+	{{{"--meta=m", "--meta-format=xml", "--run", "--", "x"}}, "neither text nor json"},
+	{{{"--meta=m", "--meta-format=", "--run", "--", "x"}}, "neither text nor json"},
 	{{{"--syscalls=32", "--run", "--", "x"}}, "--syscalls"},
 	{{{"--env==x", "--run", "--", "x"}}, "--env"},
 	{{{"--dir=../x", "--run", "--", "x"}}, "--dir"},
