@@ -83,6 +83,7 @@ isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_figures.c isolate/cgroup_m
 cgkeeper_src := isolate/cgkeeper.c isolate/cgroup_hold.c $(isolate_cgroup_src)
 isolate_seccomp_src := isolate/seccomp.c isolate/seccomp_compat.c isolate/seccomp_native.c
 isolate_check_src := isolate/check_config.c
+isolate_boxes_src := isolate/slots.c
 isolate_config_src := isolate/config.c isolate/config_ids.c isolate/idfiles.c
 isolate_rootfs_src := isolate/rootfs.c isolate/rootfs_fs.c isolate/rootfs_skeleton.c \
 	isolate/rootfs_sources.c

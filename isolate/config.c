@@ -141,6 +141,11 @@ static int key_subid_user(struct config *c, const char *key, const char *v, stru
 	return 0;
 }
 
+static int key_max_boxes(struct config *c, const char *key, const char *v, struct err *e)
+{
+	return set_u32(&c->max_boxes, key, v, 0, INT32_MAX, e);
+}
+
 static int key_syscall_flags(struct config *c, const char *key, const char *v, struct err *e)
 {
 	return set_u32(&c->syscall_flags, key, v, 0, 31, e);
@@ -211,6 +216,7 @@ static const struct {
 	{"first_gid", key_first_gid},
 	{"num_boxes", key_num_boxes},
 	{"subid_user", key_subid_user},
+	{"max_boxes_per_user", key_max_boxes},
 	{"syscall_flags", key_syscall_flags},
 	{"tmp_size", key_tmp_size},
 	{"user_images", key_user_images},

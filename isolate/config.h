@@ -29,6 +29,7 @@ struct config {
 	uid_t first_uid;		  /* box N runs as first_uid + N */
 	gid_t first_gid;
 	unsigned num_boxes;	   /* ids 0 to num_boxes - 1 */
+	unsigned max_boxes;	   /* of one user, but for root; 0: no limit */
 	unsigned syscall_flags;	   /* FILTER_* bits that a run gets unless told otherwise */
 	uint64_t tmp_bytes;	   /* size of each tmpfs that a program can write */
 	bool user_images;	   /* the caller's own image store is used too */

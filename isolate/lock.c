@@ -45,6 +45,8 @@ int lock_format(const struct lock_record *r, char *buf, size_t size, size_t *len
 	if (r->exists) {
 		text_addf(&t, "owner = %u\nready = %d\ncg = %d\nrunning = %d\n", (unsigned)r->owner,
 			  r->ready, r->cg, r->running);
+		if (r->once)
+			text_add(&t, "once = 1\n");
 		if (r->has_image)
 			text_addf(&t, "image = %s\nown = %d\nstore = %s\n",
 				  digest_text(&r->image).s, r->image_own, r->store_path);
@@ -82,6 +84,8 @@ static int parse_pair(struct lock_record *r, const char *key, const char *value,
 		return parse_bool(key, value, &r->cg, e);
 	if (strcmp(key, "running") == 0)
 		return parse_bool(key, value, &r->running, e);
+	if (strcmp(key, "once") == 0)
+		return parse_bool(key, value, &r->once, e);
 	if (strcmp(key, "own") == 0)
 		return parse_bool(key, value, &r->image_own, e);
 	if (strcmp(key, "image") == 0) {
@@ -125,17 +129,26 @@ int lock_parse(const char *name, char *text, size_t len, struct lock_record *out
  * they are dead, so that nobody gets a box that is not empty. Beside it the keeper holds a record
  * lock of fcntl(2), which is its own and goes with it. Who finds only the first need not be sent
  * away: the box is about to be free. */
-static bool keeper_lives(int fd)
+bool lock_is_held(int fd)
 {
 	struct flock own = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	return fcntl(fd, F_GETLK, &own) < 0 || own.l_type != F_UNLCK;
 }
 
+/* The second lock, by who holds the first. */
+static int sign(int fd, unsigned box_id, struct err *e)
+{
+	struct flock own = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_SETLK, &own) < 0)
+		return err_sys(e, ERR_SYSTEM, "lock box %u", box_id);
+	return 0;
+}
+
 static int acquire(int fd, unsigned box_id, bool wait, struct err *e)
 {
 	static const struct timespec pause = {.tv_nsec = 1000000};
-	struct flock own = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int tries = 0;
 
 	while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) < 0) {
@@ -143,16 +156,14 @@ static int acquire(int fd, unsigned box_id, bool wait, struct err *e)
 			return err_sys(e, ERR_SYSTEM, "lock box %u", box_id);
 		if (errno == EINTR)
 			continue;
-		if (keeper_lives(fd) || ++tries > DYING_TRIES)
+		if (lock_is_held(fd) || ++tries > DYING_TRIES)
 			return err_set(e, ERR_BUSY,
 				       "box %u is busy: another isolate works in it (--wait waits "
 				       "for it)",
 				       box_id);
 		(void)nanosleep(&pause, NULL); /* shorter is fine */
 	}
-	if (fcntl(fd, F_SETLK, &own) < 0)
-		return err_sys(e, ERR_SYSTEM, "lock box %u", box_id);
-	return 0;
+	return sign(fd, box_id, e);
 }
 
 int lock_read(int fd, unsigned box_id, struct lock_record *out, struct err *e)
@@ -179,6 +190,21 @@ int lock_take(int fd, unsigned box_id, bool wait, struct lock *out, struct err *
 	out->fd = fd;
 	out->record = r;
 	return 0;
+}
+
+int lock_try(int fd, unsigned box_id, struct lock *out, struct err *e)
+{
+	struct lock_record r;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK || errno == EINTR
+			       ? 0
+			       : err_sys(e, ERR_SYSTEM, "lock box %u", box_id);
+	if (sign(fd, box_id, e) < 0 || lock_read(fd, box_id, &r, e) < 0)
+		return -1;
+	out->fd = fd;
+	out->record = r;
+	return 1;
 }
 
 int lock_write(struct lock *l, struct err *e)

@@ -11,11 +11,12 @@
 
 /* What is written in the file. An empty file: nobody's box. */
 struct lock_record {
-	bool exists;	/* the box belongs to owner; all else is meaningless without it */
-	uid_t owner;	/* who ran --init */
-	bool ready;	/* --init came to its end */
-	bool cg;	/* made with --cg */
-	bool running;	/* a run began and did not come to its end: leftovers are possible */
+	bool exists;  /* the box belongs to owner; all else is meaningless without it */
+	uid_t owner;  /* who ran --init */
+	bool ready;   /* --init came to its end */
+	bool cg;      /* made with --cg */
+	bool running; /* a run began and did not come to its end: leftovers are possible */
+	bool once;    /* --once has it for a run: nobody's when the lock is free, nothing on disk */
 	bool has_image; /* pinned by --init --image */
 	struct digest image;
 	bool image_own; /* it is in a user's store (store_path), not in the system's */
@@ -32,6 +33,13 @@ struct lock {
  * open descriptor is enough). */
 int lock_open(int lock_dir_fd, unsigned box_id, int *fd, struct err *e) NODISCARD;
 int lock_take(int fd, unsigned box_id, bool wait, struct lock *out, struct err *e) NODISCARD;
+
+/* The same without any waiting: 1, 0 when somebody has the lock (dying or not; fd stays the
+ * caller's), -1. As root. */
+int lock_try(int fd, unsigned box_id, struct lock *out, struct err *e) NODISCARD;
+
+/* Does somebody who is not us work in the box? To be asked by who does not hold the lock. */
+bool lock_is_held(int fd);
 
 /* The record as it is now. Whoever does not hold the lock may see half of a change, or an error. */
 int lock_read(int fd, unsigned box_id, struct lock_record *out, struct err *e) NODISCARD;

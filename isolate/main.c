@@ -15,7 +15,8 @@
  *   4. meta.c    opens the meta file, as the caller.
  *   5. config.c  reads the configuration, as root, if nobody else can have written it.
  *   6. lock.c    takes the box's lock: one isolate at a time works in a box. The lock file says
- *                whose the box is. From here on signals wait (keeper.c).
+ *                whose the box is. slots.c takes that of a free box where none is named, and counts
+ *                a user's boxes. From here on signals wait (keeper.c).
  *   7. box.c     makes, removes or readies <box_root>/<id>.
  *
  * A run has three processes:
@@ -54,6 +55,7 @@
 #include "isolate/image.h"
 #include "isolate/keeper.h"
 #include "isolate/main_impl.h"
+#include "isolate/slots.h"
 #include "isolate/sweep.h"
 
 #define EXIT_SANDBOX 2
@@ -108,7 +110,7 @@ int call_check_owner(const struct call *c, bool root_may, struct err *e)
 {
 	const struct lock_record *r = &c->lock.record;
 
-	if (!r->exists || r->owner == c->priv.uid || (root_may && c->priv.root))
+	if (!r->exists || r->once || r->owner == c->priv.uid || (root_may && c->priv.root))
 		return 0;
 	return err_set(e, ERR_DENIED, "box %u belongs to another user (%u)", c->box.id,
 		       (unsigned)r->owner);
@@ -120,7 +122,7 @@ static int check_unrecorded(const struct call *c, struct err *e)
 	uid_t owner;
 	int found;
 
-	if (c->lock.record.exists || c->priv.root)
+	if ((c->lock.record.exists && !c->lock.record.once) || c->priv.root)
 		return 0;
 	found = box_files_owner(&c->box, &owner, e);
 	if (found <= 0 || owner == c->priv.uid)
@@ -175,10 +177,19 @@ static int pin_image(struct call *c, struct lock_record *r, struct err *e)
 	return 0;
 }
 
+/* As root: c->lock.record, which makes the box the caller's, is written. */
+static int register_box(struct call *c, bool was_his, struct err *e)
+{
+	unsigned max = was_his || c->priv.root ? 0 : c->config.max_boxes;
+
+	return slots_register(c->lock_dir_fd, c->box.id, &c->lock, max, e);
+}
+
 /* As root. */
 static int make_box(struct call *c, const struct lock_record *fresh, struct err *e)
 {
 	struct lock_record *r = &c->lock.record;
+	bool was_his = r->exists && !r->once && r->owner == fresh->owner;
 
 	if (call_end_leftovers(c, e) < 0)
 		return -1;
@@ -188,7 +199,7 @@ static int make_box(struct call *c, const struct lock_record *fresh, struct err 
 		return -1;
 	/* Owner first: a box half made must not be anybody's. */
 	*r = *fresh;
-	if (lock_write(&c->lock, e) < 0 || box_remove(&c->box, e) < 0 ||
+	if (register_box(c, was_his, e) < 0 || box_remove(&c->box, e) < 0 ||
 	    box_create(&c->box, &c->priv, e) < 0)
 		return -1;
 	if (r->has_image && box_write_image(&c->box, r->store_path, &r->image, e) < 0)
@@ -232,8 +243,15 @@ static int do_init(struct call *c, struct err *e)
 
 	if (may_init(c, e) < 0 || (c->opts.image && pin_image(c, &fresh, e) < 0))
 		return -1;
-	if (priv_as_root(&c->priv, e) < 0 || make_box(c, &fresh, e) < 0 ||
-	    priv_as_caller(&c->priv, e) < 0)
+	if (priv_as_root(&c->priv, e) < 0)
+		return -1;
+	if (make_box(c, &fresh, e) < 0) {
+		/* Which one it was, nobody knows. */
+		if (c->opts.box_auto)
+			undo_init(c);
+		return -1;
+	}
+	if (priv_as_caller(&c->priv, e) < 0)
 		return -1;
 	call_tell_place(c);
 	if (print_line(c->box.path, e) == 0)
@@ -267,17 +285,21 @@ static int open_meta(struct call *c, struct err *e)
 /* As root: configuration, the box's lock file and directory. */
 static int open_box(struct call *c, int *lock_fd, struct err *e)
 {
-	auto_fd lock_dir = -1;
-
 	if (config_read(&c->config, e) < 0)
 		return -1;
-	lock_dir = config_open_dir(c->config.lock_root, 0700, e);
-	if (lock_dir < 0)
+	c->lock_dir_fd = config_open_dir(c->config.lock_root, 0700, e);
+	if (c->lock_dir_fd < 0)
 		return err_wrap(e, "lock_root");
+	if (c->opts.box_auto) {
+		if (slots_take(&c->config, c->lock_dir_fd, c->priv.uid, &c->lock, &c->box, e) < 0)
+			return -1;
+		c->opts.box_id = c->box.id;
+		return 0;
+	}
 	if (c->opts.box_id >= c->config.num_boxes)
 		return err_set(e, ERR_USAGE, "box id %u is out of range: boxes are 0 to %u",
 			       c->opts.box_id, c->config.num_boxes - 1);
-	return lock_open(lock_dir, c->opts.box_id, lock_fd, e);
+	return lock_open(c->lock_dir_fd, c->opts.box_id, lock_fd, e);
 }
 
 /* Who has no business in the box is told so before he holds its lock: he could keep it, stopped or
@@ -290,6 +312,15 @@ static int check_stranger(struct call *c, int lock_fd, struct err *e)
 	if (lock_read(lock_fd, c->opts.box_id, &c->lock.record, &ignored) < 0)
 		return 0;
 	return call_check_owner(c, c->opts.mode != MODE_RUN, e);
+}
+
+/* Waiting is done as the caller, who can end it by a signal. */
+static int lock_box(struct call *c, int lock_fd, struct err *e)
+{
+	c->lock.fd = lock_fd;
+	if (check_stranger(c, lock_fd, e) < 0)
+		return -1;
+	return lock_take(lock_fd, c->opts.box_id, c->opts.wait, &c->lock, e);
 }
 
 /* "v2 /sys/fs/cgroup/isolate": scripts want the path. */
@@ -315,16 +346,14 @@ static int act(struct call *c, int *rc, struct err *e)
 	if (priv_as_root(&c->priv, e) < 0 || open_box(c, &lock_fd, e) < 0 ||
 	    priv_as_caller(&c->priv, e) < 0)
 		return -1;
-	/* Waiting is done as the caller, who can end it by a signal. */
-	c->lock.fd = lock_fd;
-	if (check_stranger(c, lock_fd, e) < 0 ||
-	    lock_take(lock_fd, c->opts.box_id, c->opts.wait, &c->lock, e) < 0)
+	if (!c->opts.box_auto && lock_box(c, lock_fd, e) < 0)
 		return -1;
 	if (keeper_block_signals(e) < 0)
 		return -1;
 	/* Only now: the box may have been made or removed while we waited. */
-	if (priv_as_root(&c->priv, e) < 0 || box_open(&c->config, c->opts.box_id, &c->box, e) < 0 ||
-	    priv_as_caller(&c->priv, e) < 0)
+	if (!c->opts.box_auto && (priv_as_root(&c->priv, e) < 0 ||
+				  box_open(&c->config, c->opts.box_id, &c->box, e) < 0 ||
+				  priv_as_caller(&c->priv, e) < 0))
 		return -1;
 	switch (c->opts.mode) {
 	case MODE_INIT:
@@ -378,6 +407,7 @@ static int finish(struct call *c, const struct err *failure, int rc)
 	cgroup_place_free(c->place);
 	box_close(&c->box);
 	lock_close(&c->lock);
+	cleanup_fd(&c->lock_dir_fd);
 	if (failure) {
 		priv_leave();
 		/* The first error is the one to tell. */
@@ -395,6 +425,7 @@ int main(int argc, char **argv)
 {
 	struct call c = {
 		.meta = {.fd = -1},
+		.lock_dir_fd = -1,
 		.lock = {.fd = -1},
 		.box = {.root_fd = -1, .dir_fd = -1},
 	};

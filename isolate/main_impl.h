@@ -23,6 +23,7 @@ struct call {
 	struct priv priv;
 	struct config config;
 	struct meta meta;
+	int lock_dir_fd; /* lock_root */
 	struct lock lock;
 	struct box box;
 	struct cgroup_place *place; /* with control groups, when needed */

@@ -146,11 +146,13 @@ static int opt_processes(void *ctx, const char *v, struct err *e)
 
 static int opt_box_id(void *ctx, const char *v, struct err *e)
 {
-	uint64_t id;
+	struct opts *o = ctx;
+	uint64_t id = 0;
 
-	if (num_parse_u64(v, 0, INT32_MAX - 1, "--box-id", &id, e) < 0)
+	o->box_auto = strcmp(v, "auto") == 0;
+	if (!o->box_auto && num_parse_u64(v, 0, INT32_MAX - 1, "--box-id", &id, e) < 0)
 		return -1;
-	((struct opts *)ctx)->box_id = (unsigned)id;
+	o->box_id = (unsigned)id;
 	return 0;
 }
 
@@ -250,7 +252,7 @@ static const struct optab_row table[] = {
 	{"help", 'h', OPTAB_NONE, NULL, "print this text", opt_help},
 
 	HEADING("Which box"),
-	{"box-id", 'b', OPTAB_REQUIRED, "N", "number of the box, default 0", opt_box_id},
+	{"box-id", 'b', OPTAB_REQUIRED, "N", "number of the box, default 0, or auto", opt_box_id},
 	{"wait", 0, OPTAB_NONE, NULL, "wait while the box is busy", opt_wait},
 	{"cg", 0, OPTAB_NONE, NULL, "meter and limit by a control group", opt_cg},
 	{"as-uid", 0, OPTAB_REQUIRED, "N", "act for this user (root only)", opt_as_uid},
@@ -324,6 +326,11 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 			       text_quote(o->command[0]).s);
 	if (o->mode == MODE_RUN && !o->command[0][0])
 		return err_set(e, ERR_USAGE, "the command to run is empty");
+	if (o->box_auto && o->mode != MODE_INIT)
+		return err_set(e, ERR_USAGE,
+			       "--box-id=auto is for --init, which prints the box it took");
+	if (o->box_auto && o->wait)
+		return err_set(e, ERR_USAGE, "--wait waits for one box, not for --box-id=auto");
 	if (o->cg_mem_given && !o->limits.cg)
 		return err_set(e, ERR_USAGE, "--cg-mem needs --cg");
 	if (o->meta_json && !o->meta)

@@ -27,6 +27,7 @@ enum opts_mode {
 struct opts {
 	enum opts_mode mode;
 	unsigned box_id;
+	bool box_auto;	/* --box-id=auto: a free one; box_id is set when it is known */
 	char **command; /* what follows --, NULL-terminated */
 
 	const char *meta; /* file, "-", or NULL */

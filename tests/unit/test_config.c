@@ -26,6 +26,7 @@ static const struct bad_row {
 	{"num_boxes = 0\n", "num_boxes"},
 	{"num_boxes = 2147483648\n", "num_boxes"},
 	{"num_boxes = 5x\n", "num_boxes"},
+	{"max_boxes_per_user = none\n", "max_boxes_per_user"},
 	{"\n\nnum_boxes = abc\n", "conf:3: "},
 	{"user_images = maybe\n", "user_images must be 'no' or 'yes'"},
 	{"init_existing = 1\n", "init_existing must be 'reset' or 'refuse'"},
@@ -55,7 +56,7 @@ static void test_all_keys(struct tap *t)
 		    t,
 		    parse("# comment\n[section]\n  box_root = /b x \nlock_root=/l\ncg_root = v1:/i\n"
 			  "image_root = /i\nimage_owner = 7\nfirst_uid = 5000\nfirst_gid = 6000\n"
-			  "num_boxes = 2147483647\nsyscall_flags = 3\ntmp_size = 1G\n"
+			  "num_boxes = 2147483647\nmax_boxes_per_user = 5\nsyscall_flags = 3\ntmp_size = 1G\n"
 			  "user_images = no\ninit_existing = refuse\nrestricted_init = 1\n"
 			  "share_net = root\ncg_parent = whatever\ncg_move_processes = yes\n",
 			  &c, &e),
@@ -71,6 +72,7 @@ static void test_all_keys(struct tap *t)
 	tap_u64(t, c.first_uid, 5000, "keys: first_uid");
 	tap_u64(t, c.first_gid, 6000, "keys: first_gid");
 	tap_u64(t, c.num_boxes, 2147483647, "keys: num_boxes");
+	tap_u64(t, c.max_boxes, 5, "keys: max_boxes_per_user");
 	tap_u64(t, c.syscall_flags, 3, "keys: syscall_flags");
 	tap_u64(t, c.tmp_bytes, UINT64_C(1) << 30, "keys: tmp_size");
 	tap_ok(t, !c.user_images && c.init_refuse && c.restricted_init && c.cg_move_processes,
@@ -89,6 +91,7 @@ static void test_defaults(struct tap *t)
 	tap_str(t, c.cg_root, "auto", "defaults: cg_root");
 	tap_u64(t, c.first_uid, 60000, "defaults: first_uid");
 	tap_u64(t, c.num_boxes, 1000, "defaults: num_boxes");
+	tap_u64(t, c.max_boxes, 0, "defaults: max_boxes_per_user");
 	tap_u64(t, c.syscall_flags, 31, "defaults: syscall_flags");
 	tap_ok(t, c.user_images && !c.init_refuse && !c.restricted_init && !c.cg_move_processes,
 	       "defaults: switches");

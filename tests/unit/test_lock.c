@@ -30,9 +30,9 @@ static const char *const bad[] = {
 static bool same(const struct lock_record *a, const struct lock_record *b)
 {
 	return a->exists == b->exists && a->owner == b->owner && a->ready == b->ready &&
-	       a->cg == b->cg && a->running == b->running && a->has_image == b->has_image &&
-	       a->image_own == b->image_own && strcmp(a->image.hex, b->image.hex) == 0 &&
-	       strcmp(a->store_path, b->store_path) == 0;
+	       a->cg == b->cg && a->running == b->running && a->once == b->once &&
+	       a->has_image == b->has_image && a->image_own == b->image_own &&
+	       strcmp(a->image.hex, b->image.hex) == 0 && strcmp(a->store_path, b->store_path) == 0;
 }
 
 /* Written over each other, a shorter one leaves nothing of a longer one to be read. */
@@ -46,7 +46,7 @@ static void test_file(struct tap *t)
 				       .has_image = true,
 				       .image_own = true,
 				       .store_path = "/home/u/.local/share/isolate/images"};
-	struct lock_record short_one = {.exists = true, .owner = 1}, none = {0};
+	struct lock_record short_one = {.exists = true, .owner = 1, .once = true}, none = {0};
 	const struct lock_record *all[] = {&long_one, &short_one, &long_one, &none, &short_one};
 	int dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct lock l = {.fd = -1}, again = {.fd = -1};

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# Boxes that only this test has, for what takes any free one or looks at all: a configuration with
+# directories, user ids and control groups of its own.
+#
+#   boxes_setup N [LINES]    N boxes (up to 20), and what else the configuration is to say
+#   own CMD ARG...           isolate, or any other command, with it, as the caller
+#   own_as UID CMD ARG...    the same as another ordinary user
+#   boxes_teardown           before common_teardown
+# $OWN/boxes and $OWN/locks are the directories.
+
+boxes_setup() {
+	OWN=$TEST_PREFIX/var/own-$BOX
+	mkdir -p "$OWN"/{boxes,locks}
+	chmod 755 "$OWN" "$OWN/boxes"
+	chmod 700 "$OWN/locks"
+	{
+		cat "$CONF"
+		echo "box_root = $OWN/boxes"
+		echo "lock_root = $OWN/locks"
+		echo "num_boxes = $1"
+		# Between the boxes and the callers of tests/lib/place.bash.
+		echo "first_uid = $(($(conf first_uid) + 4500 + BOX / 10 % 220 * 20))"
+		[[ $TEST_CG == none ]] || echo "cg_root = $(conf cg_root)/own-$BOX"
+		printf '%s\n' "${2:-}"
+	} >"$OWN/conf"
+	chmod 644 "$OWN/conf"
+}
+
+own() {
+	[[ $1 != isolate ]] || set -- "$TEST_PREFIX/bin/isolate" "${@:2}"
+	with_mounts "mount --bind '$OWN/conf' '$CONF'" "$@"
+}
+
+own_as() {
+	local CALLER=(setpriv --reuid "$1" --regid "$1" --clear-groups --inh-caps=-all
+		env HOME="$T/home" PATH="$TEST_PREFIX/bin:$PATH")
+	own "${@:2}"
+}
+
+boxes_teardown() {
+	[[ ! ${OWN:-} ]] || rm -rf -- "${OWN:?}"
+}
