@@ -87,7 +87,7 @@ isolate_boxes_src := isolate/slots.c
 isolate_config_src := isolate/config.c isolate/config_ids.c isolate/idfiles.c
 isolate_rootfs_src := isolate/rootfs.c isolate/rootfs_fs.c isolate/rootfs_skeleton.c \
 	isolate/rootfs_sources.c
-isolate_src += isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/meta_json.c isolate/verdict.c \
+isolate_src += $(isolate_boxes_src) isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/meta_json.c isolate/verdict.c \
 	$(isolate_cgroup_src) $(isolate_check_src) $(isolate_config_src) $(isolate_rootfs_src) $(isolate_seccomp_src)
 
 isolate_libs  := -lcap
