@@ -78,8 +78,9 @@ isolate_src := isolate/main.c isolate/main_run.c isolate/box.c isolate/boxtree.c
 	isolate/entry.c isolate/idmap.c isolate/image.c isolate/inside.c isolate/keeper.c isolate/limits.c \
 	isolate/lock.c isolate/net.c isolate/opts.c isolate/priv.c isolate/proxy.c isolate/redirect.c \
 	isolate/report.c isolate/sweep.c
-isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_figures.c isolate/cgroup_mounts.c \
-	isolate/cgroup_move.c isolate/cgroup_place.c isolate/cgroup_v1.c isolate/cgroup_v2.c
+isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_cpu.c isolate/cgroup_figures.c \
+	isolate/cgroup_mounts.c isolate/cgroup_move.c isolate/cgroup_place.c isolate/cgroup_v1.c \
+	isolate/cgroup_v2.c isolate/cpulist.c
 cgkeeper_src := isolate/cgkeeper.c isolate/cgroup_hold.c $(isolate_cgroup_src)
 isolate_seccomp_src := isolate/seccomp.c isolate/seccomp_compat.c isolate/seccomp_native.c
 isolate_check_src := isolate/check_config.c
@@ -122,6 +123,8 @@ unit_objs_test_boxtree := isolate/boxtree.c
 unit_tests += test_lock
 unit_objs_test_lock := isolate/lock.c
 unit_tests += test_text
+unit_tests += test_cpulist
+unit_objs_test_cpulist := isolate/cpulist.c
 unit_tests += test_cgroup
 unit_objs_test_cgroup := isolate/cgroup_hold.c $(isolate_cgroup_src)
 unit_tests += test_seccomp
@@ -142,7 +145,7 @@ unit_tests += test_store
 unit_tests += test_opts
 unit_objs_test_opts := isolate/opts.c isolate/dirrules.c isolate/envrules.c
 unit_tests += test_config
-unit_objs_test_config := $(isolate_config_src)
+unit_objs_test_config := $(isolate_config_src) isolate/cpulist.c
 unit_tests += test_idfiles
 unit_objs_test_idfiles := isolate/idfiles.c
 unit_tests += test_storepath
@@ -174,7 +177,7 @@ fuzz_libs_inflate := $(isal_libs) -lz -lzstd
 fuzz_src_unpack := imgfetch/layerdir.c imgfetch/unpack.c imgfetch/whiteout.c
 fuzz_libs_unpack := -larchive
 fuzz_src_challenge := imgfetch/challenge.c
-fuzz_src_config := $(isolate_config_src)
+fuzz_src_config := $(isolate_config_src) isolate/cpulist.c
 fuzz_src_idfiles := isolate/idfiles.c
 fuzz_src_dirrules := isolate/dirrules.c
 fuzz_src_envrules := isolate/envrules.c

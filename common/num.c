@@ -53,30 +53,49 @@ int num_parse_int(const char *s, int min, int max, const char *what, int *out, s
 	return 0;
 }
 
-#define SECONDS_MAX UINT64_C(1000000000)
-
-int num_parse_seconds(const char *s, const char *what, uint64_t *out_ns, struct err *e)
+/* A number with an optional fraction, in 1/10^9; false when it is none, or is above max. */
+static bool parse_nano(const char *s, uint64_t max, uint64_t *out)
 {
 	const char *p = s;
-	uint64_t sec = 0, frac_ns = 0, unit_ns = NSEC_PER_SEC;
+	uint64_t whole = 0, frac = 0, unit = NSEC_PER_SEC;
 	bool ok = true, digits = false;
 
 	if (is_digit(*p)) {
-		ok = take_digits(&p, &sec);
+		ok = take_digits(&p, &whole);
 		digits = true;
 	}
 	if (ok && *p == '.') {
 		for (p++; is_digit(*p); p++) {
 			digits = true;
-			unit_ns /= 10; /* 0 from the tenth digit on */
-			frac_ns += (uint64_t)(*p - '0') * unit_ns;
+			unit /= 10; /* 0 from the tenth digit on */
+			frac += (uint64_t)(*p - '0') * unit;
 		}
 	}
-	if (!ok || !digits || *p || sec > SECONDS_MAX || (sec == SECONDS_MAX && frac_ns > 0))
-		return err_set(e, ERR_USAGE,
-			       "%s: '%s' is not a number of seconds from 0 to %" PRIu64, what,
-			       text_quote(s).s, SECONDS_MAX);
-	*out_ns = sec * NSEC_PER_SEC + frac_ns;
+	if (!ok || !digits || *p || whole > max || (whole == max && frac > 0))
+		return false;
+	*out = whole * NSEC_PER_SEC + frac;
+	return true;
+}
+
+#define SECONDS_MAX UINT64_C(1000000000)
+
+int num_parse_seconds(const char *s, const char *what, uint64_t *out_ns, struct err *e)
+{
+	if (parse_nano(s, SECONDS_MAX, out_ns))
+		return 0;
+	return err_set(e, ERR_USAGE, "%s: '%s' is not a number of seconds from 0 to %" PRIu64, what,
+		       text_quote(s).s, SECONDS_MAX);
+}
+
+int num_parse_milli(const char *s, uint64_t max_milli, const char *what, uint64_t *out_milli,
+		    struct err *e)
+{
+	uint64_t nano;
+
+	if (!parse_nano(s, max_milli / 1000, &nano))
+		return err_set(e, ERR_USAGE, "%s: '%s' is not a number from 0 to %" PRIu64, what,
+			       text_quote(s).s, max_milli / 1000);
+	*out_milli = nano / 1000000;
 	return 0;
 }
 

@@ -17,6 +17,11 @@ int num_parse_int(const char *s, int min, int max, const char *what, int *out,
  * digits past the ninth of the fraction are cut. */
 int num_parse_seconds(const char *s, const char *what, uint64_t *out_ns, struct err *e) NODISCARD;
 
+/* A count with an optional fraction ("2", "0.5"), in thousandths; digits past the third of the
+ * fraction are cut. max_milli is a whole count. */
+int num_parse_milli(const char *s, uint64_t max_milli, const char *what, uint64_t *out_milli,
+		    struct err *e) NODISCARD;
+
 /* Bytes with an optional suffix K, M, G or T (powers of 1024, upper or lower case). */
 int num_parse_size(const char *s, const char *what, uint64_t *out_bytes, struct err *e) NODISCARD;
 

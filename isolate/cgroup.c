@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -222,22 +221,6 @@ int cgroup_sweep(const struct cgroup_place *p, unsigned box_id, struct err *e)
 	return 0;
 }
 
-/* An upper bound of the processors that l->processes tasks can keep busy. Not the affinity of this
- * process: the program may widen its own. */
-static unsigned count_cpus(const struct limits *l)
-{
-	long online;
-
-	if (l->processes == 1)
-		return 1;
-	online = sysconf(_SC_NPROCESSORS_ONLN);
-	if (online < 1)
-		online = CPU_SETSIZE;
-	if (l->processes && l->processes < (uint64_t)online)
-		return (unsigned)l->processes;
-	return (unsigned)online;
-}
-
 static int make_dir(const struct cgroup *g, int parent_fd, int *out, struct err *e)
 {
 	int rc = mkdirat(parent_fd, g->name, 0755);
@@ -274,16 +257,19 @@ int cgroup_create(const struct cgroup_place *p, unsigned box_id, const struct li
 	for (size_t i = 0; i < CTL_COUNT; i++)
 		g->dirs[i] = g->joins[i] = -1;
 	rc = format_name(box_id, g->name, sizeof(g->name), e);
-	for (size_t i = 0; !rc && i < (l->figures ? p->dir_count : p->needed_count); i++)
-		rc = make_dir(g, p->dirs[i], &g->dirs[i], e);
+	for (size_t i = 0; !rc && i < p->dir_count; i++)
+		if (i < p->needed_count || (l->figures && p->ctl_dir[CTL_BLKIO] == (int)i) ||
+		    cgroup_cpu_wants(p, l, i))
+			rc = make_dir(g, p->dirs[i], &g->dirs[i], e);
 	if (!rc)
 		rc = p->v2 ? cgroup_v2_setup(g, l, e) : cgroup_v1_setup(g, l, e);
+	if (!rc)
+		rc = cgroup_cpu_setup(g, l, e);
 	if (rc) {
 		if (cgroup_destroy(g, &ignored))
 			return err_wrap(e, "control group left behind");
 		return -1;
 	}
-	g->cpus = count_cpus(l);
 	*out = g;
 	return 0;
 }

@@ -10,9 +10,19 @@
 #include "common/err.h"
 #include "isolate/cgroup.h"
 
-/* The controllers a box needs, and after these what it can do without. On v2 CPU time is counted
- * without one, and blkio is called io. */
-enum cg_ctl { CTL_MEMORY, CTL_CPUACCT, CTL_PIDS, CTL_NEEDED, CTL_BLKIO = CTL_NEEDED, CTL_COUNT };
+/* The controllers a box needs, after these what it can do without (the group is made for figures
+ * only), and what only some limits need (cgroup_cpu.c). On v2 CPU time is counted without one, and
+ * blkio is called io. */
+enum cg_ctl {
+	CTL_MEMORY,
+	CTL_CPUACCT,
+	CTL_PIDS,
+	CTL_NEEDED,
+	CTL_BLKIO = CTL_NEEDED,
+	CTL_CPU,
+	CTL_CPUSET,
+	CTL_COUNT
+};
 
 /* What kind of place: messages say how to mend it by this. */
 enum cgroup_kind {
@@ -58,17 +68,18 @@ bool cgroup_has_word(const char *list, const char *word);
 
 struct cgroup_place {
 	bool v2;
+	bool delegated;	     /* v2: what lies above is somebody else's */
 	int dirs[CTL_COUNT]; /* parent groups, O_PATH; v1: one per hierarchy; v2: dirs[0] */
 	size_t dir_count;
 	int ctl_dir[CTL_COUNT]; /* v1: index in dirs of each controller's hierarchy; -1: none */
-	size_t needed_count;	/* v1: dirs beyond these are for figures only */
+	size_t needed_count;	/* v1: dirs beyond these are for figures or single limits only */
 	char name[PATH_MAX + 4];
 };
 
 struct cgroup {
 	const struct cgroup_place *place;
 	char name[24];	      /* box-N */
-	int dirs[CTL_COUNT];  /* as in place */
+	int dirs[CTL_COUNT];  /* as in place; -1 where this box has no group */
 	int joins[CTL_COUNT]; /* v1: files to write "0" to */
 	int procs;	      /* v1: cgroup.procs of dirs[0], for reading */
 	int kill;	      /* v2: cgroup.kill */
@@ -110,6 +121,17 @@ bool cgroup_v2_usable(const char *mount);
 /* Limits into the new group g->dirs, and files opened. On failure the caller cleans up. */
 int cgroup_v1_setup(struct cgroup *g, const struct limits *l, struct err *e) NODISCARD;
 int cgroup_v2_setup(struct cgroup *g, const struct limits *l, struct err *e) NODISCARD;
+
+/* cgroup_cpu.c: does the box need a group in dirs[i] of the place for the limits on processors? */
+bool cgroup_cpu_wants(const struct cgroup_place *p, const struct limits *l, size_t i);
+/* --cpus, boxN.cpus and boxN.mems into the new group; fills g->cpus. ERR_CONFIG tells what is
+ * missing, also where the kernel would give other processors than those asked for. */
+int cgroup_cpu_setup(struct cgroup *g, const struct limits *l, struct err *e) NODISCARD;
+
+/* v2: hand `controller` down to the children of the place's group; before that to the place and its
+ * parents, as far as we see them, unless the place was delegated to us. */
+int cgroup_v2_hand_down(const struct cgroup_place *p, const char *controller,
+			struct err *e) NODISCARD;
 
 /* SIGKILL to every process listed in cgroup.procs of the group that fd (open for reading) belongs
  * to, once round; *left = how many there were. */

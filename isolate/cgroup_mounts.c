@@ -15,7 +15,8 @@
 /* A host with thousands of containers has some ten thousand mounts. */
 #define MOUNTINFO_BYTES_MAX (8u << 20)
 
-static const char *const ctl_names[CTL_COUNT] = {"memory", "cpuacct", "pids", "blkio"};
+static const char *const ctl_names[CTL_COUNT] = {"memory", "cpuacct", "pids",
+						 "blkio",  "cpu",     "cpuset"};
 
 static bool is_fs(const char *path, unsigned magic)
 {

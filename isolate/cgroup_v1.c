@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Control groups of version 1: a group of the same name in up to three hierarchies. */
+/* Control groups of version 1: a group of the same name in each hierarchy that is used. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,7 +15,8 @@
 #include "common/text.h"
 #include "isolate/cgroup_impl.h"
 
-static const char *const ctl_names[CTL_COUNT] = {"memory", "cpuacct", "pids", "blkio"};
+static const char *const ctl_names[CTL_COUNT] = {"memory", "cpuacct", "pids",
+						 "blkio",  "cpu",     "cpuset"};
 
 /* The group NAME in one hierarchy, made if need be. */
 static int open_parent(const char *mount, const char *name, struct err *e)

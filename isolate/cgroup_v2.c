@@ -260,6 +260,36 @@ static int enable_all(int fd, const char *path, enum cgroup_kind kind, bool move
 	return rc;
 }
 
+/* Top down, since a group can only hand down what it has; from the lowest one on that hands it down
+ * already. */
+int cgroup_v2_hand_down(const struct cgroup_place *p, const char *controller, struct err *e)
+{
+	unsigned count, last = p->delegated ? 1 : LEVELS_MAX;
+	int levels[LEVELS_MAX], rc = 0;
+
+	for (count = 0; count < last; count++) {
+		char given[LIST_SIZE];
+		int fd = count ? openat(levels[count - 1], "..", O_PATH | O_DIRECTORY | O_CLOEXEC)
+			       : fcntl(p->dirs[0], F_DUPFD_CLOEXEC, 3);
+
+		levels[count] = fd;
+		/* Above the mount's root lies another file system. */
+		if (fd < 0 || !is_v2(fd) ||
+		    (rc = cgroup_read_file(fd, "cgroup.subtree_control", given, sizeof(given),
+					   e)) ||
+		    cgroup_has_word(given, controller)) {
+			cleanup_fd(&levels[count]);
+			break;
+		}
+	}
+	while (count-- > 0) {
+		if (!rc)
+			rc = give(levels[count], controller, e);
+		cleanup_fd(&levels[count]);
+	}
+	return rc;
+}
+
 int cgroup_v2_find(const char *path, enum cgroup_kind kind, bool move_processes,
 		   struct cgroup_place *p, struct err *e)
 {
@@ -277,6 +307,7 @@ int cgroup_v2_find(const char *path, enum cgroup_kind kind, bool move_processes,
 	if (text_format(p->name, sizeof(p->name), "v2 %s", path))
 		return err_sys(e, ERR_CONFIG, "cg_root");
 	p->v2 = true;
+	p->delegated = kind == CGROUP_DELEGATED;
 	p->dirs[0] = take_fd(&fd);
 	p->dir_count = p->needed_count = 1;
 	return 0;

@@ -157,10 +157,13 @@ int check_config(const struct priv *p, struct err *e)
 	if (read_as_root(p, text, sizeof(text), &len, e) < 0)
 		return -1;
 	(void)config_check(CONFIG_FILE, text, len, &c, &lines, &sink); /* the tally has it, too */
-	if (t.errors == 0 && take_subids(p, &c, &lines, &t, e) < 0)
+	if (t.errors == 0 && take_subids(p, &c, &lines, &t, e) < 0) {
+		config_fini(&c);
 		return -1;
+	}
 	if (t.errors == 0)
 		check_overlaps(&c, &lines, &t);
+	config_fini(&c);
 	if (t.errors == 0)
 		printf("%s: no errors, %u warning%s\n", CONFIG_FILE, t.warnings,
 		       t.warnings == 1 ? "" : "s");

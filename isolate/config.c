@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -13,6 +14,7 @@
 #include "common/num.h"
 #include "common/path.h"
 #include "common/text.h"
+#include "isolate/cpulist.h"
 
 static const struct config defaults = {
 	.box_root = "/var/lib/isolate/boxes",
@@ -202,6 +204,87 @@ static int key_ignored(struct config *c UNUSED, const char *key UNUSED, const ch
 	return 0;
 }
 
+/* --- boxN.cpus, boxN.mems -------------------------------------------------------------------- */
+
+static struct config_pin *add_pin(struct config *c, unsigned box_id, struct err *e)
+{
+	struct config_pin *grown;
+
+	for (size_t i = 0; i < c->pin_count; i++) {
+		if (c->pins[i].box_id == box_id)
+			return &c->pins[i];
+	}
+	grown = reallocarray(c->pins, c->pin_count + 1, sizeof(*grown));
+	if (!grown) {
+		(void)err_sys(e, ERR_SYSTEM, "allocate memory for the configuration");
+		return NULL;
+	}
+	c->pins = grown;
+	grown[c->pin_count] = (struct config_pin){.box_id = box_id};
+	return &grown[c->pin_count++];
+}
+
+static int set_list(char **out, const char *key, const char *value, struct err *e)
+{
+	struct cpulist checked;
+	char *copy;
+
+	if (cpulist_parse(value, key, &checked, e) < 0)
+		return -1;
+	copy = strdup(value);
+	if (!copy)
+		return err_sys(e, ERR_SYSTEM, "allocate memory for the configuration");
+	free(*out);
+	*out = copy;
+	return 0;
+}
+
+/* 1 when key is one of these, 0 when it is none. */
+static int set_pin(struct config *c, const char *key, const char *value, struct err *e)
+{
+	struct config_pin *pin;
+	struct err ignored;
+	char number[16];
+	uint64_t id;
+	size_t len;
+	bool mems;
+
+	if (strncmp(key, "box", 3) != 0)
+		return 0;
+	len = strcspn(key + 3, ".");
+	mems = strcmp(key + 3 + len, ".mems") == 0;
+	if ((!mems && strcmp(key + 3 + len, ".cpus") != 0) ||
+	    text_format(number, sizeof(number), "%.*s", (int)len, key + 3) < 0 ||
+	    num_parse_u64(number, 0, INT32_MAX - 1, key, &id, &ignored) < 0)
+		return 0;
+	pin = add_pin(c, (unsigned)id, e);
+	if (!pin || set_list(mems ? &pin->mems : &pin->cpus, key, value, e) < 0)
+		return -1;
+	return 1;
+}
+
+struct config_pin config_find_pin(const struct config *c, unsigned box_id)
+{
+	for (size_t i = 0; i < c->pin_count; i++) {
+		if (c->pins[i].box_id == box_id)
+			return c->pins[i];
+	}
+	return (struct config_pin){.box_id = box_id};
+}
+
+void config_fini(struct config *c)
+{
+	for (size_t i = 0; i < c->pin_count; i++) {
+		free(c->pins[i].cpus);
+		free(c->pins[i].mems);
+	}
+	free(c->pins);
+	c->pins = NULL;
+	c->pin_count = 0;
+}
+
+/* --- the table ------------------------------------------------------------------------------- */
+
 static const struct {
 	const char *name;
 	int (*set)(struct config *c, const char *key, const char *value, struct err *e);
@@ -231,6 +314,10 @@ static const struct {
 
 static int set_key(struct config *c, const char *key, const char *value, struct err *e)
 {
+	int pin = set_pin(c, key, value, e);
+
+	if (pin != 0)
+		return pin < 0 ? -1 : 0;
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		if (strcmp(key, keys[i].name) != 0)
 			continue;
@@ -267,13 +354,17 @@ int config_parse(const char *name, char *text, size_t len, struct config *out, s
 
 	lineconf_init(&lc, name, text, len);
 	while ((got = lineconf_next_pair(&lc, &key, &value, e)) > 0) {
-		if (set_key(&c, key, value, e) < 0)
-			return err_wrap(e, "%s:%u", name, lc.line);
+		if (set_key(&c, key, value, e) < 0) {
+			got = err_wrap(e, "%s:%u", name, lc.line);
+			break;
+		}
 	}
-	if (got < 0)
+	if (got == 0 && check_ids(&c, e) < 0)
+		got = err_wrap(e, "%s", name);
+	if (got < 0) {
+		config_fini(&c);
 		return -1;
-	if (check_ids(&c, e) < 0)
-		return err_wrap(e, "%s", name);
+	}
 	*out = c;
 	return 0;
 }
@@ -412,8 +503,12 @@ int config_read(struct config *out, struct err *e)
 	size_t len;
 
 	if (config_read_text(text, sizeof(text), &len, e) < 0 ||
-	    config_parse(CONFIG_FILE, text, len, &c, e) < 0 || config_read_subids(&c, e) < 0)
+	    config_parse(CONFIG_FILE, text, len, &c, e) < 0)
 		return -1;
+	if (config_read_subids(&c, e) < 0) {
+		config_fini(&c);
+		return -1;
+	}
 	*out = c;
 	return 0;
 }

@@ -19,6 +19,13 @@
 /* In the order of growing rights. */
 enum config_who { WHO_NOBODY, WHO_ROOT, WHO_ALL };
 
+/* boxN.cpus and boxN.mems: lists as cpulist.h has them; NULL: not given. */
+struct config_pin {
+	unsigned box_id;
+	char *cpus; /* owned, both */
+	char *mems;
+};
+
 struct config {
 	char box_root[CONFIG_PATH_MAX];	  /* directory of all boxes */
 	char lock_root[CONFIG_PATH_MAX];  /* directory of their lock files */
@@ -42,10 +49,13 @@ struct config {
 	char subid_user[CONFIG_NAME_MAX];
 	bool ids_given; /* the file has first_uid or first_gid */
 	bool num_given; /* the file has num_boxes */
+
+	struct config_pin *pins; /* owned array, one for each N that was named */
+	size_t pin_count;
 };
 
 /* Parse len bytes at text (writable, NUL-terminated, cut up in place) over the built-in defaults.
- * Pure. name is for messages. ERR_CONFIG. */
+ * Pure. name is for messages. *out is to be released by config_fini. ERR_CONFIG. */
 int config_parse(const char *name, char *text, size_t len, struct config *out,
 		 struct err *e) NODISCARD;
 
@@ -62,8 +72,8 @@ struct config_lines {
 };
 
 /* config_parse that goes on after an error, and also tells what is only odd: keys that mean nothing
- * any more, keys that are set twice. *out is what the good lines say. Returns the number of
- * errors. Pure. */
+ * any more, keys that are set twice. *out is what the good lines say, and to be released by
+ * config_fini. Returns the number of errors. Pure. */
 unsigned config_check(const char *name, char *text, size_t len, struct config *out,
 		      struct config_lines *lines, const struct config_sink *sink);
 
@@ -84,6 +94,11 @@ int config_read_subids(struct config *c, struct err *e) NODISCARD;
 /* Read CONFIG_FILE, which must be trusted up to / (owned by root, writable by nobody else); a
  * missing file is an error. As root. */
 int config_read(struct config *out, struct err *e) NODISCARD;
+
+void config_fini(struct config *c);
+
+/* Where box_id is pinned; fields NULL where it is not. Borrowed. */
+struct config_pin config_find_pin(const struct config *c, unsigned box_id);
 
 /* Open a directory that the configuration names, trusted up to /; what is missing of it is made,
  * mode 0755 and the last part `mode`. As root. Returns an O_PATH fd or -1. */

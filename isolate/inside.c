@@ -17,10 +17,12 @@
 
 #include <linux/ioprio.h>
 #include <linux/keyctl.h>
+#include <linux/mempolicy.h>
 
 #include "common/fdio.h"
 #include "common/sys.h"
 #include "common/text.h"
+#include "isolate/cpulist.h"
 #include "isolate/report.h"
 #include "isolate/seccomp.h"
 
@@ -31,11 +33,46 @@
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
+/* Those of the list, or all. The kernel leaves what the cpuset allows of it. */
+static int set_processors(const char *list, struct err *e)
+{
+	struct cpulist numbers;
+	cpu_set_t set;
+
+	_Static_assert(sizeof(set) == sizeof(numbers.bits), "a list is a set of processors");
+	memset(&set, 0xff, sizeof(set));
+	if (list && cpulist_parse(list, "boxN.cpus", &numbers, e) < 0)
+		return -1;
+	if (list)
+		memcpy(&set, numbers.bits, sizeof(set));
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		return err_sys(e, ERR_SYSTEM, "use processors %s", list ? list : "of the group");
+	return 0;
+}
+
+/* Those of the list, or whatever the kernel finds best; also when the caller has chosen otherwise.
+ */
+static int set_memory_nodes(const char *list, struct err *e)
+{
+	struct cpulist numbers;
+
+	if (!list) {
+		if (syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0) < 0 && errno != ENOSYS)
+			return err_sys(e, ERR_SYSTEM, "reset memory policy");
+		return 0;
+	}
+	if (cpulist_parse(list, "boxN.mems", &numbers, e) < 0)
+		return -1;
+	/* One more than there are bits: the kernel takes the last one off. */
+	if (syscall(SYS_set_mempolicy, MPOL_BIND, numbers.bits, CPULIST_MAX + 1) < 0)
+		return err_sys(e, ERR_SYSTEM, "use memory nodes %s", list);
+	return 0;
+}
+
 /* How the kernel schedules us is inherited from the caller; the program starts as any other. */
-static int reset_scheduling(struct err *e)
+static int reset_scheduling(const struct limits *l, struct err *e)
 {
 	static const struct sched_param none = {0};
-	cpu_set_t all;
 
 	if (sched_setscheduler(0, SCHED_OTHER, &none) < 0)
 		return err_sys(e, ERR_SYSTEM, "reset scheduling policy");
@@ -43,10 +80,8 @@ static int reset_scheduling(struct err *e)
 		return err_sys(e, ERR_SYSTEM, "reset nice level");
 	if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0) < 0 && errno != ENOSYS)
 		return err_sys(e, ERR_SYSTEM, "reset I/O priority");
-	/* The kernel leaves what the cpuset allows of it. */
-	memset(&all, 0xff, sizeof(all));
-	if (sched_setaffinity(0, sizeof(all), &all) < 0)
-		return err_sys(e, ERR_SYSTEM, "reset processor affinity");
+	if (set_processors(l->cpu_list, e) < 0 || set_memory_nodes(l->mem_list, e) < 0)
+		return -1;
 	if (prctl(PR_SET_TIMERSLACK, 50000, 0, 0, 0) < 0)
 		return err_sys(e, ERR_SYSTEM, "reset timer slack");
 	if (prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) < 0 && errno != EINVAL)
@@ -149,7 +184,7 @@ static int prepare(const struct run_spec *s, int sock, struct err *e)
 		return err_sys(e, ERR_SYSTEM, "make a control group namespace");
 	if (leave_session(e) < 0)
 		return -1;
-	if (reset_scheduling(e) < 0)
+	if (reset_scheduling(s->limits, e) < 0)
 		return -1;
 	/* Before the drop, since hard limits may have to be raised. */
 	if (limits_apply(s->limits, e) < 0)

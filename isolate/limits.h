@@ -19,6 +19,9 @@ struct limits {
 	bool cg;	       /* --cg: a cgroup meters and limits */
 	uint64_t cg_mem_bytes; /* --cg-mem; 0 = none */
 	bool figures;	       /* --meta-format=json: measure whatever can be measured */
+	uint64_t cpu_milli;    /* --cpus: thousandths of a processor; 0 = none; needs the group */
+	const char *cpu_list;  /* boxN.cpus: processors it may use, see cpulist.h; NULL = all */
+	const char *mem_list;  /* boxN.mems: memory nodes; NULL = all. Both borrowed, well-formed */
 };
 
 /* What not every kernel, group or mode tells. */

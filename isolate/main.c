@@ -417,6 +417,7 @@ static int finish(struct call *c, const struct err *failure, int rc)
 		rc = EXIT_SANDBOX;
 	}
 	meta_close(&c->meta);
+	config_fini(&c->config);
 	opts_fini(&c->opts);
 	return rc;
 }

@@ -115,6 +115,15 @@ static unsigned filter_flags(const struct call *c)
 	return c->opts.syscalls_given ? c->opts.syscalls : c->config.syscall_flags;
 }
 
+/* The configuration's part of the limits. */
+static void pin_box(struct call *c)
+{
+	struct config_pin pin = config_find_pin(&c->config, c->box.id);
+
+	c->opts.limits.cpu_list = pin.cpus;
+	c->opts.limits.mem_list = pin.mems;
+}
+
 /* As root. */
 static int start_and_watch(struct call *c, struct run *run, struct err *e)
 {
@@ -137,6 +146,7 @@ static int start_and_watch(struct call *c, struct run *run, struct err *e)
 		.pass_count = c->entry.fd_count,
 	};
 
+	pin_box(c);
 	if (o->limits.cg && cgroup_create(c->place, c->box.id, &o->limits, &run->cgroup, e) < 0)
 		return -1;
 	spec.cgroup = run->cgroup;

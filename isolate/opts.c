@@ -128,6 +128,22 @@ static int opt_cg_mem(void *ctx, const char *v, struct err *e)
 	return set_kib(&o->limits.cg_mem_bytes, "--cg-mem", v, e);
 }
 
+/* The kernel takes no less than 1 ms of a period of 100 ms. */
+#define CPU_MILLI_MIN 10
+#define CPU_MILLI_MAX (UINT64_C(1000) * 1000)
+
+static int opt_cpus(void *ctx, const char *v, struct err *e)
+{
+	uint64_t milli;
+
+	if (num_parse_milli(v, CPU_MILLI_MAX, "--cpus", &milli, e) < 0)
+		return -1;
+	if (milli < CPU_MILLI_MIN && strspn(v, "0.") != strlen(v))
+		return err_set(e, ERR_USAGE, "--cpus: the least is 0.01");
+	((struct opts *)ctx)->limits.cpu_milli = milli;
+	return 0;
+}
+
 static int opt_open_files(void *ctx, const char *v, struct err *e)
 {
 	return num_parse_u64(v, 0, COUNT_MAX, "--open-files",
@@ -273,6 +289,7 @@ static const struct optab_row table[] = {
 	 opt_extra_time},
 	{"mem", 'm', OPTAB_REQUIRED, "K", "address space of each process", opt_mem},
 	{"cg-mem", 0, OPTAB_REQUIRED, "K", "memory of all processes together", opt_cg_mem},
+	{"cpus", 0, OPTAB_REQUIRED, "N", "processors' worth of time, fractions allowed", opt_cpus},
 	{"processes", 'p', OPTAB_OPTIONAL, "N", "processes and threads; default 1", opt_processes},
 	{"stack", 'k', OPTAB_REQUIRED, "K", "stack of each process", opt_stack},
 	{"fsize", 'f', OPTAB_REQUIRED, "K", "size of each file written", opt_fsize},
@@ -335,6 +352,8 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 		return err_set(e, ERR_USAGE, "--cg-mem needs --cg");
 	if (o->meta_json && !o->meta)
 		return err_set(e, ERR_USAGE, "--meta-format=json needs --meta");
+	if (o->limits.cpu_milli && !o->limits.cg)
+		return err_set(e, ERR_USAGE, "--cpus needs --cg");
 	if (o->redirect.err && o->redirect.err_to_out)
 		return err_set(e, ERR_USAGE, "--stderr and --stderr-to-stdout exclude each other");
 	if (o->as_uid_given != o->as_gid_given)

@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	errors = config_check("input", copy, size, &c, &lines, &sink);
 	FUZZ_MUST(errors == told);
+	config_fini(&c);
 	if (config_parse("input", text, size, &c, &e) < 0) {
 		FUZZ_MUST(errors > 0);
 		FUZZ_MUST(e.kind == ERR_CONFIG && e.text[0]);
@@ -34,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_MUST(c.first_uid > 0 && c.first_gid > 0 && c.num_boxes > 0);
 		FUZZ_MUST(last_uid <= UINT32_MAX && last_gid <= UINT32_MAX);
 		FUZZ_MUST(c.box_root[0] == '/' && c.lock_root[0] == '/' && c.image_root[0] == '/');
+		config_fini(&c);
 	}
 	free(text);
 	free(copy);

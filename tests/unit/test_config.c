@@ -42,6 +42,13 @@ static const struct bad_row {
 	{"subid_user = isolate\nfirst_uid = 5000\n", "give either that or first_uid"},
 	{"first_gid = 5000\nsubid_user = isolate\n", "give either that or first_uid"},
 	{"cg_move_processes = always\n", "cg_move_processes must be 'no' or 'yes'"},
+	{"box1.cpus = \n", "conf:1: "},
+	{"box1.cpus = 1-\n", "box1.cpus: '1-' is not a list"},
+	{"box1.mems = a\n", "box1.mems: 'a' is not a list"},
+	{"box1.cpu = 1\n", "unknown key 'box1.cpu'"},
+	{"box.cpus = 1\n", "unknown key 'box.cpus'"},
+	{"box2147483647.cpus = 1\n", "unknown key"},
+	{"box1.cpus = 1\nbox2.mems = 1\nnum_boxes = x\n", "conf:3: "},
 	{"no_such_key = 1\n", "unknown key 'no_such_key'"},
 	{"just words\n", "conf:1: "},
 	{"box_root = /x", "conf:1: "}, /* cut */
@@ -58,7 +65,9 @@ static void test_all_keys(struct tap *t)
 			  "image_root = /i\nimage_owner = 7\nfirst_uid = 5000\nfirst_gid = 6000\n"
 			  "num_boxes = 2147483647\nmax_boxes_per_user = 5\nsyscall_flags = 3\ntmp_size = 1G\n"
 			  "user_images = no\ninit_existing = refuse\nrestricted_init = 1\n"
-			  "share_net = root\ncg_parent = whatever\ncg_move_processes = yes\n",
+			  "share_net = root\ncg_parent = whatever\ncg_move_processes = yes\n"
+			  "box0.cpus = 4-7\nbox0.mems=0\n"
+			  "box12.mems = 1\nbox0.cpus = 0,2\n",
 			  &c, &e),
 		    0, "keys: all are known")) {
 		tap_note("%s", e.text);
@@ -78,6 +87,12 @@ static void test_all_keys(struct tap *t)
 	tap_ok(t, !c.user_images && c.init_refuse && c.restricted_init && c.cg_move_processes,
 	       "keys: switches");
 	tap_int(t, (int)c.share_net, WHO_ROOT, "keys: share_net");
+	tap_str(t, config_find_pin(&c, 0).cpus, "0,2", "keys: boxN.cpus, the last one");
+	tap_str(t, config_find_pin(&c, 0).mems, "0", "keys: boxN.mems");
+	tap_ok(t, !config_find_pin(&c, 12).cpus, "keys: boxN.cpus is not that of others");
+	tap_str(t, config_find_pin(&c, 12).mems, "1", "keys: boxN.mems of two boxes");
+	tap_ok(t, !config_find_pin(&c, 1).mems, "keys: a box without any");
+	config_fini(&c);
 }
 
 static void test_defaults(struct tap *t)

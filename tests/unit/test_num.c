@@ -71,6 +71,16 @@ static const struct seconds_row {
 	{"0x1p3", -1, 0},
 };
 
+static const struct milli_row {
+	const char *s;
+	int rc;
+	uint64_t want;
+} milli_rows[] = {
+	{"1", 0, 1000}, {"0.5", 0, 500},     {".25", 0, 250},  {"4", 0, 4000},
+	{"0", 0, 0},	{"1.2349", 0, 1234}, {"4.001", -1, 0}, {"5", -1, 0},
+	{"", -1, 0},	{"1x", -1, 0},	     {"-1", -1, 0},    {"1,5", -1, 0},
+};
+
 static const struct size_row {
 	const char *s;
 	int rc;
@@ -134,6 +144,14 @@ int main(void)
 		tap_int(&t, num_parse_seconds(r->s, "--time", &v, &e), r->rc,
 			"seconds: '%s' status", r->s);
 		tap_u64(&t, v, r->rc ? UNTOUCHED : r->want_ns, "seconds: '%s' value", r->s);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(milli_rows); i++) {
+		const struct milli_row *r = &milli_rows[i];
+
+		v = UNTOUCHED;
+		tap_int(&t, num_parse_milli(r->s, 4000, "--cpus", &v, &e), r->rc,
+			"milli: '%s' status", r->s);
+		tap_u64(&t, v, r->rc ? UNTOUCHED : r->want, "milli: '%s' value", r->s);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(size_rows); i++) {
 		const struct size_row *r = &size_rows[i];
