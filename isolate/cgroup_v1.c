@@ -129,7 +129,7 @@ static int limit_memory(const struct cgroup *g, int dir, uint64_t bytes, struct 
 {
 	if (set_number(g, dir, "memory.limit_in_bytes", bytes, e))
 		return -1;
-	if (!faccessat(dir, "memory.memsw.limit_in_bytes", F_OK, 0))
+	if (!faccessat(dir, "memory.memsw.limit_in_bytes", F_OK, AT_EACCESS))
 		return set_number(g, dir, "memory.memsw.limit_in_bytes", bytes, e);
 	/* Without swap accounting (swapaccount=0) the best there is: no swapping of this group
 	 * as long as anything else can be reclaimed. */
