@@ -8,8 +8,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
+
+#include <linux/perf_event.h>
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
@@ -57,7 +60,8 @@ void cpumeter_init(struct cpumeter *m, const struct run_spec *s, int proc_fd, in
 {
 	pid_t pid;
 
-	*m = (struct cpumeter){.proc_fd = proc_fd, .program_fd = program_fd, .cpus = 1};
+	*m = (struct cpumeter){
+		.proc_fd = proc_fd, .program_fd = program_fd, .counter_fd = -1, .cpus = 1};
 	if (s->cgroup && s->cg_timing)
 		m->cgroup = s->cgroup;
 	m->single = s->limits->processes == 1;
@@ -84,6 +88,34 @@ static uint64_t clock_ns(const struct cpumeter *m)
 	if (!m->have_clock || clock_gettime(m->clock, &ts) < 0 || has_ended(m->program_fd))
 		return 0;
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* --- the counter ----------------------------------------------------------------------------- */
+
+bool cpumeter_is_by_process(const struct run_spec *s)
+{
+	return s->limits->processes != 1 && !(s->cgroup && s->cg_timing);
+}
+
+int cpumeter_open_counter(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_TASK_CLOCK,
+		.inherit = 1,
+	};
+
+	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+uint64_t cpumeter_read_counter(int counter_fd)
+{
+	uint64_t ns;
+
+	if (counter_fd < 0 || read(counter_fd, &ns, sizeof(ns)) != (ssize_t)sizeof(ns))
+		return 0;
+	return ns;
 }
 
 /* --- /proc ----------------------------------------------------------------------------------- */
@@ -220,7 +252,8 @@ static size_t find_cpus(int proc_fd, const char *pid, size_t max, cpu_set_t *out
  * update_curr() in enqueue_entity(), kernel/sched/fair.c. */
 void cpumeter_refresh(const struct cpumeter *m)
 {
-	auto_dir dir = m->can_visit ? open_list(m->proc_fd, ".") : NULL;
+	bool visit = m->can_visit && m->counter_fd < 0;
+	auto_dir dir = visit ? open_list(m->proc_fd, ".") : NULL;
 	size_t left = VISIT_TASKS;
 	const char *pid;
 	cpu_set_t cpus;
@@ -253,6 +286,7 @@ int cpumeter_read(const struct cpumeter *m, uint64_t *ns, struct err *e)
 		return -1;
 	if (!m->cgroup && !m->single && sum_processes(m, &all, e) < 0)
 		return -1;
+	all = MAX(all, cpumeter_read_counter(m->counter_fd));
 	*ns = MAX(own, all);
 	return 0;
 }

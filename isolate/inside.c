@@ -19,10 +19,12 @@
 #include <linux/keyctl.h>
 #include <linux/mempolicy.h>
 
+#include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/sys.h"
 #include "common/text.h"
 #include "isolate/cpulist.h"
+#include "isolate/cpumeter.h"
 #include "isolate/report.h"
 #include "isolate/seccomp.h"
 
@@ -169,6 +171,17 @@ static int reset_signals(struct err *e)
 	return 0;
 }
 
+/* Have the keeper count all that the program is going to use, where only that tells. */
+static int send_counter(const struct run_spec *s, int sock, struct err *e)
+{
+	const struct run_report r = {.kind = REPORT_METER};
+	auto_fd counter = cpumeter_is_by_process(s) ? cpumeter_open_counter() : -1;
+
+	if (counter >= 0 && report_send(sock, &r, &counter, 1) < 0)
+		return err_sys(e, ERR_SYSTEM, "report to the keeper");
+	return 0;
+}
+
 /* Everything between clone and execve. The order matters: see the comments.
  * Runs as: root with the proxy's capabilities, from the drop on as the box's user with none.
  * Trusts: the orders. Must not: open or resolve anything of the box before the drop. */
@@ -176,6 +189,8 @@ static int prepare(const struct run_spec *s, int sock, struct err *e)
 {
 	/* First, so that whatever follows is on the program's account. */
 	if (s->cgroup && cgroup_join(s->cgroup, e) < 0)
+		return -1;
+	if (send_counter(s, sock, e) < 0)
 		return -1;
 	if (close_others(s, sock, e) < 0)
 		return -1;

@@ -53,6 +53,7 @@ struct keeper {
 	int signal_fd;			    /* what others want of us */
 	int proc_fd;			    /* procfs of the box; -1 before it started */
 	int program_fd;			    /* pidfd of the program */
+	int counter_fd;			    /* of CPU time, where there is one */
 	bool started;			    /* there is a program */
 	bool ended;			    /* it has ended */
 	bool told;			    /* what it used */
@@ -252,6 +253,7 @@ static int on_started(struct keeper *k, const struct run_report *r, int fds[REPO
 		return err_set(e, ERR_BUG, "report from the box lacks descriptors");
 	if (k->spec->limits->cpu_ns > 0)
 		cpumeter_init(&k->meter, k->spec, k->proc_fd, k->program_fd);
+	k->meter.counter_fd = k->counter_fd;
 	return check_limits(k, e);
 }
 
@@ -278,6 +280,12 @@ static int on_report(struct keeper *k, const struct run_report *r, int fds[REPOR
 		if (k->started)
 			break;
 		return on_started(k, r, fds, e);
+	case REPORT_METER:
+		if (k->counter_fd >= 0)
+			break;
+		k->counter_fd = take_fd(&fds[0]);
+		k->meter.counter_fd = k->counter_fd;
+		return 0;
 	case REPORT_EXEC_FAILED:
 		k->out.exec_failed = true;
 		return 0;
@@ -448,6 +456,7 @@ static int collect(struct keeper *k, struct err *e)
 	/* It had to be killed itself: what is known is what was seen last. */
 	if (!k->told)
 		u->cpu_ns = k->seen_cpu_ns;
+	u->cpu_ns = MAX(u->cpu_ns, cpumeter_read_counter(k->counter_fd));
 	if (k->started)
 		u->wall_ns = (k->ended ? k->end_ns : report_now_ns()) - k->start_ns;
 	if (!k->spec->cgroup)
@@ -548,13 +557,15 @@ int keeper_run(const struct run_spec *s, struct outcome *out, struct err *e)
 			   .timer_fd = -1,
 			   .signal_fd = -1,
 			   .proc_fd = -1,
-			   .program_fd = -1};
+			   .program_fd = -1,
+			   .counter_fd = -1};
 	int rc = -1;
 
 	if (open_events(&k, e) < 0 || set_oom_score(e) < 0 || set_priority(e) < 0 ||
 	    start_proxy(&k, e) < 0)
 		goto out;
-	set_realtime(true);
+	/* Only if looks at the meter are cheap, however many processes there are. */
+	set_realtime(s->limits->cpu_ns == 0 || !cpumeter_is_by_process(s));
 	if (priv_limit_caps(KEEPER_CAPS, &k.why) < 0)
 		fail(&k, &k.why);
 	watch_box(&k);
@@ -574,6 +585,7 @@ int keeper_run(const struct run_spec *s, struct outcome *out, struct err *e)
 	*out = k.out;
 	rc = 0;
 out:
+	cleanup_fd(&k.counter_fd);
 	cleanup_fd(&k.program_fd);
 	cleanup_fd(&k.proc_fd);
 	cleanup_fd(&k.signal_fd);

@@ -40,6 +40,7 @@ enum run_report_kind {
 	REPORT_ERROR,	    /* the sandbox failed: err */
 	REPORT_STARTED,	    /* the program's process is there: mono_ns; comes with two descriptors,
 			       a procfs of the box and a pidfd of the program */
+	REPORT_METER,	    /* comes with a descriptor: cpumeter_open_counter */
 	REPORT_EXEC_FAILED, /* the program could not be executed and its process ended */
 	REPORT_ENDED,	    /* the program ended: mono_ns, wait_status */
 	REPORT_USAGE,	    /* nobody is left in the box: what all used, from cpu_user_ns on */

@@ -44,6 +44,14 @@ SPIN='while :; do :; done'
 	between 0.3 "$(meta time)" "$(soon 0.3 0.3)"
 }
 
+@test "time: children that their parent does not wait for count" {
+	# SIGCHLD ignored: the kernel reaps them, and forgets what they used.
+	as_caller cp "$TOOLS/burn" "$BOXES/$BOX/box/"
+	expect 1 run_box -p -t 0.3 -w "$(soon 3 3)" --run -- ./burn ignored 20
+	meta_is message "Time limit exceeded"
+	between 0.3 "$(meta time)" "$(soon 0.3 0.3)"
+}
+
 @test "time: a sleeper does not use any" {
 	expect 0 run_box -t 0.2 --run -- /bin/sleep 0.5
 	between 0 "$(meta time)" 0.1
