@@ -216,7 +216,7 @@ between() {
 # ---- what a test needs -------------------------------------------------------------------------
 
 # need WORD...: skip with a reason when one is missing. With TEST_STRICT=1 that is a failure; but
-# for root, user, v1, v2, which belong to another part of the suite (root or user, native or VM):
+# for root, user, v1, v2, systemd, which belong to another part of the suite:
 # tests/run counts a test as skipped only when it ran in no part.
 need() {
 	local w
@@ -226,6 +226,8 @@ need() {
 		user) [[ $TEST_AS == user ]] || skip "part: needs to be called by an ordinary user" ;;
 		v1 | cgroup1) [[ $TEST_CG == v1 ]] || skip "part: needs cgroup v1" ;;
 		v2 | cgroup2) [[ $TEST_CG == v2 ]] || skip "part: needs cgroup v2" ;;
+		# Of its own, in the virtual machine: never that of this machine.
+		systemd) [[ $TEST_WHERE == vm-systemd ]] || skip "part: needs systemd" ;;
 		*) has "$w" || lacking "$w" ;;
 		esac
 	done
