@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -251,8 +252,43 @@ int box_end_use(const struct box *b, const struct priv *owner, bool keep_special
 		rc = settle_top(b, owner, use->files_fd, e);
 	if (rc == 0)
 		rc = settle_files(b, owner, keep_special, use, e);
+	box_forget_use(use);
+	return rc;
+}
+
+void box_forget_use(struct box_use *use)
+{
 	cleanup_fd(&use->mnt_fd);
 	cleanup_fd(&use->stage_fd);
 	cleanup_fd(&use->files_fd);
-	return rc;
+}
+
+/* --- in memory ------------------------------------------------------------------------------- */
+
+int box_begin_in_memory(const struct box *b, uint64_t bytes, struct box_use *out, struct err *e)
+{
+	*out = BOX_USE_NONE;
+	out->mnt_fd = mnt_new_tmpfs(bytes, b->uid, b->gid, "0700",
+				    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e);
+	if (out->mnt_fd < 0)
+		return err_wrap(e, "the box");
+	out->stage_fd = fcntl(b->root_fd, F_DUPFD_CLOEXEC, 3);
+	if (out->stage_fd < 0)
+		return err_sys(e, ERR_SYSTEM, "duplicate descriptor");
+	return 0;
+}
+
+int box_end_in_memory(const struct box_use *use, struct err *e)
+{
+	struct statfs fs;
+
+	if (!use->left)
+		return 0;
+	if (fstatfs(use->mnt_fd, &fs) < 0)
+		return err_sys(e, ERR_SYSTEM, "look at the box");
+	*use->left = (struct figure){
+		.known = true,
+		.n = (uint64_t)(fs.f_blocks - fs.f_bfree) * (uint64_t)fs.f_bsize,
+	};
+	return 0;
 }

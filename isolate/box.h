@@ -29,7 +29,7 @@ struct box {
 	char path[CONFIG_PATH_MAX + 16]; /* <box_root>/<id>, for printing */
 };
 
-/* A box in use by a run. */
+/* A box in use by a run: on disk, or in memory only, when files_fd is not used. */
 struct box_use {
 	int files_fd;	     /* box/ */
 	int stage_fd;	     /* root/ */
@@ -65,6 +65,18 @@ int box_remove(struct box *b, struct err *e) NODISCARD;
  * root put there get the right owner by the same walk. As root; on failure box_end_use repairs. */
 int box_begin_use(const struct box *b, const struct priv *owner, struct box_use *out,
 		  struct err *e) NODISCARD;
+
+/* The box of --once, which is only there during the run: mnt_fd is an empty file system in memory
+ * of at most so many bytes, the box's user's own. Nobody else ever sees it, so there is nothing to
+ * tidy up, and it is gone with the last descriptor, also after a kill. The stage is box_root. As
+ * root. */
+int box_begin_in_memory(const struct box *b, uint64_t bytes, struct box_use *out,
+			struct err *e) NODISCARD;
+/* Fill use->left; what else `use` holds stays for box_forget_use. */
+int box_end_in_memory(const struct box_use *use, struct err *e) NODISCARD;
+
+/* Close what `use` holds. */
+void box_forget_use(struct box_use *use);
 
 /* After a run, or to repair what a killed keeper left (`use` just zeroed by BOX_USE_NONE): box/ is
  * 0700, everything in it owner's, without set-id bits, and without symlinks, fifos, sockets and

@@ -192,6 +192,8 @@ static int prepare(const struct run_spec *s, int sock, struct err *e)
 		return -1;
 	if (send_counter(s, sock, e) < 0)
 		return -1;
+	if (s->stdio && redirect_place(s->redirect, s->stdio, e) < 0)
+		return -1;
 	if (close_others(s, sock, e) < 0)
 		return -1;
 	/* After entering the group: its place becomes the root of what /proc tells about it. */
@@ -210,7 +212,7 @@ static int prepare(const struct run_spec *s, int sock, struct err *e)
 	/* As the box's user from here on. Files first, as seen from /box. */
 	if (change_directory(NULL, e) < 0)
 		return -1;
-	if (redirect_apply(s->redirect, e) < 0)
+	if (!s->stdio && redirect_apply(s->redirect, e) < 0)
 		return -1;
 	if (s->chdir && change_directory(s->chdir, e) < 0)
 		return -1;

@@ -7,7 +7,8 @@
  * everything on the command line is hostile, and so are the box's directory, an image in the
  * caller's own store, and, once started, the program in the box.
  *
- * One process start of isolate does one thing: --init, --run or --cleanup of one box. In order:
+ * One process start of isolate does one thing: --init, --run or --cleanup of one box, or all three
+ * of one that is there for that long (--once). In order:
  *   1. entry.c   makes the inherited state harmless; the environment is put aside as data.
  *   2. opts.c    parses the command line, opening nothing. --help and --version end here.
  *   3. priv.c    notes who calls and turns into him: the effective ids are the caller's from here
@@ -32,6 +33,10 @@
  *           good, opens redirections as that, loads the filter, executes (inside.c: one flat list).
  * Both children report to the keeper over a SOCK_SEQPACKET pair (run.h): what failed, that the
  * program is about to start, how it ended.
+ *
+ * A box of --once has a lock file and ids as others have, but nothing on disk: its files are in a
+ * detached tmpfs that goes with the processes of the run. Its record says `once`, and when the
+ * keeper was killed nobody needs to tidy up: whoever looks for a free box may have it.
  *
  * Before a run begins the lock file gets `running = 1`, and 0 when the box is tidy again. A keeper
  * that was killed leaves 1: whoever takes the box next first kills what is left (its control group,
@@ -143,12 +148,19 @@ int call_check_caller(const struct call *c, struct err *e)
 		(unsigned)c->box.uid, c->box.id);
 }
 
+int call_check_restricted(const struct call *c, struct err *e)
+{
+	if (c->config.restricted_init && !c->priv.root)
+		return err_set(e, ERR_DENIED, "only root may make boxes here (restricted_init)");
+	return 0;
+}
+
 static int may_init(const struct call *c, struct err *e)
 {
 	if (call_check_caller(c, e) < 0)
 		return -1;
-	if (c->config.restricted_init && !c->priv.root)
-		return err_set(e, ERR_DENIED, "only root may --init boxes here (restricted_init)");
+	if (call_check_restricted(c, e) < 0)
+		return -1;
 	if (call_check_owner(c, true, e) < 0 || check_unrecorded(c, e) < 0)
 		return -1;
 	if (c->config.init_refuse && c->lock.record.exists && c->lock.record.ready)
@@ -177,8 +189,7 @@ static int pin_image(struct call *c, struct lock_record *r, struct err *e)
 	return 0;
 }
 
-/* As root: c->lock.record, which makes the box the caller's, is written. */
-static int register_box(struct call *c, bool was_his, struct err *e)
+int call_register_box(struct call *c, bool was_his, struct err *e)
 {
 	unsigned max = was_his || c->priv.root ? 0 : c->config.max_boxes;
 
@@ -199,7 +210,7 @@ static int make_box(struct call *c, const struct lock_record *fresh, struct err 
 		return -1;
 	/* Owner first: a box half made must not be anybody's. */
 	*r = *fresh;
-	if (register_box(c, was_his, e) < 0 || box_remove(&c->box, e) < 0 ||
+	if (call_register_box(c, was_his, e) < 0 || box_remove(&c->box, e) < 0 ||
 	    box_create(&c->box, &c->priv, e) < 0)
 		return -1;
 	if (r->has_image && box_write_image(&c->box, r->store_path, &r->image, e) < 0)
@@ -282,6 +293,16 @@ static int open_meta(struct call *c, struct err *e)
 	return rc;
 }
 
+/* The files of --once: his, too. May wait for the other end of a fifo, and can be interrupted. */
+static int open_stdio(struct call *c, struct err *e)
+{
+	mode_t ours = umask(c->entry.umask);
+	int rc = redirect_open(&c->opts.redirect, c->stdio, e);
+
+	(void)umask(ours); /* returns the other one */
+	return rc;
+}
+
 /* As root: configuration, the box's lock file and directory. */
 static int open_box(struct call *c, int *lock_fd, struct err *e)
 {
@@ -361,6 +382,7 @@ static int act(struct call *c, int *rc, struct err *e)
 	case MODE_CLEANUP:
 		return do_cleanup(c, e);
 	case MODE_RUN:
+	case MODE_ONCE:
 		return call_run(c, rc, e);
 	default:
 		return err_set(e, ERR_BUG, "unknown command");
@@ -369,9 +391,11 @@ static int act(struct call *c, int *rc, struct err *e)
 
 static int prepare(struct call *c, struct err *e)
 {
-	if (c->opts.mode == MODE_RUN && redirect_check_stdio(&c->opts.redirect, e) < 0)
+	bool runs = opts_runs(&c->opts);
+
+	if (runs && redirect_check_stdio(&c->opts.redirect, e) < 0)
 		return -1;
-	if (entry_take_fds(&c->entry, c->opts.inherit_fds && c->opts.mode == MODE_RUN, e) < 0)
+	if (entry_take_fds(&c->entry, c->opts.inherit_fds && runs, e) < 0)
 		return -1;
 	if (priv_start(&c->priv, e) < 0)
 		return -1;
@@ -381,6 +405,8 @@ static int prepare(struct call *c, struct err *e)
 	if (c->opts.as_uid_given && priv_act_as(&c->priv, c->opts.as_uid, c->opts.as_gid, e) < 0)
 		return -1;
 	if (c->opts.meta && open_meta(c, e) < 0)
+		return -1;
+	if (c->opts.mode == MODE_ONCE && open_stdio(c, e) < 0)
 		return -1;
 	return 0;
 }
@@ -404,6 +430,7 @@ static int finish(struct call *c, const struct err *failure, int rc)
 	struct err e;
 
 	/* First of all: what is said below may block, for as long as the caller likes. */
+	redirect_close(c->stdio);
 	cgroup_place_free(c->place);
 	box_close(&c->box);
 	lock_close(&c->lock);
@@ -426,6 +453,7 @@ int main(int argc, char **argv)
 {
 	struct call c = {
 		.meta = {.fd = -1},
+		.stdio = {-1, -1, -1},
 		.lock_dir_fd = -1,
 		.lock = {.fd = -1},
 		.box = {.root_fd = -1, .dir_fd = -1},

@@ -23,6 +23,7 @@ struct call {
 	struct priv priv;
 	struct config config;
 	struct meta meta;
+	int stdio[3];	 /* --once: the program's standard files; -1: inherited */
 	int lock_dir_fd; /* lock_root */
 	struct lock lock;
 	struct box box;
@@ -47,8 +48,15 @@ int call_check_owner(const struct call *c, bool root_may, struct err *e) NODISCA
  * could do to its caller whatever it wants if it were him. ERR_CONFIG. */
 int call_check_caller(const struct call *c, struct err *e) NODISCARD;
 
-/* main_run.c: --run. *rc: exit status of a run that came to its end. Resting state of priv before
- * and after: caller. */
+/* May the caller make boxes? ERR_DENIED. */
+int call_check_restricted(const struct call *c, struct err *e) NODISCARD;
+
+/* Write c->lock.record, which makes the box its owner's; ERR_DENIED when he has too many, but he
+ * may have those that were his. As root. */
+int call_register_box(struct call *c, bool was_his, struct err *e) NODISCARD;
+
+/* main_run.c: --run and --once. *rc: exit status of a run that came to its end. Resting state of
+ * priv before and after: caller. */
 int call_run(struct call *c, int *rc, struct err *e) NODISCARD;
 
 #endif

@@ -29,6 +29,8 @@ static int check_box(const struct call *c, struct err *e)
 {
 	const struct lock_record *r = &c->lock.record;
 
+	if (c->opts.mode == MODE_ONCE)
+		return call_check_caller(c, e) < 0 ? -1 : call_check_restricted(c, e);
 	if (!r->exists || !r->ready || c->box.dir_fd < 0)
 		return err_set(e, ERR_CONFIG, "box %u is not initialised: isolate --init it first",
 			       c->box.id);
@@ -66,6 +68,33 @@ static int find_image(struct call *c, struct run *run, struct err *e)
 	return image_open(&run->image, &c->priv, e);
 }
 
+/* A box of --once was nobody's, and is this caller's as long as the run takes. What an earlier one
+ * left, killed, are processes at most. As root. */
+static int ready_once(struct call *c, struct run *run, struct err *e)
+{
+	struct lock_record *r = &c->lock.record;
+
+	if (call_end_leftovers(c, e) < 0)
+		return -1;
+	/* Lock files can be lost. */
+	if (c->opts.limits.cg && cgroup_sweep(c->place, c->box.id, e) < 0)
+		return -1;
+	*r = (struct lock_record){
+		.exists = true,
+		.owner = c->priv.uid,
+		.cg = c->opts.limits.cg,
+		.once = true,
+		.running = true,
+		.has_image = run->has_image,
+		.image = run->image.digest,
+		.image_own = run->image.own,
+	};
+	if (call_register_box(c, false, e) < 0)
+		return -1;
+	run->begun = true;
+	return box_begin_in_memory(&c->box, c->config.tmp_bytes, &run->use, e);
+}
+
 /* The box is ours to use: first what a dead keeper left, then the mark that we are at work, then
  * the files. As root. */
 static int ready_box(struct call *c, struct run *run, struct err *e)
@@ -74,6 +103,8 @@ static int ready_box(struct call *c, struct run *run, struct err *e)
 
 	if (c->opts.limits.cg && call_find_place(c, e) < 0)
 		return -1;
+	if (c->opts.mode == MODE_ONCE)
+		return ready_once(c, run, e);
 	if (r->running) {
 		struct box_use none = BOX_USE_NONE;
 
@@ -96,7 +127,9 @@ static int ready_root(struct call *c, struct run *run, struct err *e)
 		.image = run->has_image ? &run->image.layers : NULL,
 		.store_fd = run->has_image ? run->image.store.fd : -1,
 		.box_mnt_fd = run->use.mnt_fd,
-		.box_dir_fd = c->box.dir_fd,
+		/* Without a directory on disk there is nothing beside box/: the caller is refused.
+		 */
+		.box_dir_fd = c->opts.mode == MODE_ONCE ? run->use.mnt_fd : c->box.dir_fd,
 		.stage_fd = run->use.stage_fd,
 		.uid = c->box.uid,
 		.gid = c->box.gid,
@@ -136,6 +169,7 @@ static int start_and_watch(struct call *c, struct run *run, struct err *e)
 		.cg_timing = o->limits.cg && !o->no_cg_timing,
 		.rootfs = run->rootfs,
 		.redirect = &o->redirect,
+		.stdio = o->mode == MODE_ONCE ? c->stdio : NULL,
 		.chdir = o->chdir,
 		.argv = o->command,
 		.env = run->env,
@@ -151,6 +185,13 @@ static int start_and_watch(struct call *c, struct run *run, struct err *e)
 		return -1;
 	spec.cgroup = run->cgroup;
 	return keeper_run(&spec, &run->outcome, e);
+}
+
+static int end_use(struct call *c, struct run *run, struct err *e)
+{
+	if (c->opts.mode == MODE_ONCE)
+		return run->use.mnt_fd < 0 ? 0 : box_end_in_memory(&run->use, e);
+	return box_end_use(&c->box, &c->priv, c->opts.special_files, &run->use, e);
 }
 
 /* After the run or a failure on the way to it. The first error is the one to tell, and a box that
@@ -171,11 +212,13 @@ static int tidy_box(struct call *c, struct run *run, bool failed, struct err *e)
 	rootfs_free(run->rootfs);
 	run->rootfs = NULL;
 	run->use.left = c->opts.limits.figures ? &run->outcome.usage.box_bytes : NULL;
-	if (!stuck && box_end_use(&c->box, &c->priv, c->opts.special_files, &run->use, slot) < 0) {
+	if (!stuck && end_use(c, run, slot) < 0) {
 		tidy = false;
 		rc = -1;
 		slot = &more;
 	}
+	if (tidy && c->opts.mode == MODE_ONCE)
+		c->lock.record = (struct lock_record){0};
 	if (tidy) {
 		c->lock.record.running = false;
 		if (lock_write(&c->lock, slot) < 0)
@@ -282,6 +325,7 @@ int call_run(struct call *c, int *rc, struct err *e)
 		tell_verdict(c, &verdict, &run.outcome.usage);
 		*rc = verdict.rc;
 	}
+	box_forget_use(&run.use);
 	envrules_free_env(run.env);
 	dirrules_fini(&run.rules);
 	image_close(&run.image);

@@ -36,6 +36,7 @@ static int set_mode(struct opts *o, enum opts_mode mode, struct err *e)
 MODE_OPTION(opt_init, MODE_INIT)
 MODE_OPTION(opt_run, MODE_RUN)
 MODE_OPTION(opt_cleanup, MODE_CLEANUP)
+MODE_OPTION(opt_once, MODE_ONCE)
 MODE_OPTION(opt_print_cg_root, MODE_PRINT_CG_ROOT)
 MODE_OPTION(opt_check_config, MODE_CHECK_CONFIG)
 MODE_OPTION(opt_version, MODE_VERSION)
@@ -166,6 +167,7 @@ static int opt_box_id(void *ctx, const char *v, struct err *e)
 	uint64_t id = 0;
 
 	o->box_auto = strcmp(v, "auto") == 0;
+	o->box_numbered = !o->box_auto;
 	if (!o->box_auto && num_parse_u64(v, 0, INT32_MAX - 1, "--box-id", &id, e) < 0)
 		return -1;
 	o->box_id = (unsigned)id;
@@ -260,6 +262,7 @@ static const struct optab_row table[] = {
 	{"init", 0, OPTAB_NONE, NULL, "make a box and print its directory", opt_init},
 	{"run", 0, OPTAB_NONE, NULL, "run the command after -- in the box", opt_run},
 	{"cleanup", 0, OPTAB_NONE, NULL, "remove the box", opt_cleanup},
+	{"once", 0, OPTAB_NONE, NULL, "all three in one, in a box of its own", opt_once},
 	{"print-cg-root", 0, OPTAB_NONE, NULL, "print where control groups are made",
 	 opt_print_cg_root},
 	{"check-config", 0, OPTAB_NONE, NULL, "look for errors in the configuration file",
@@ -298,12 +301,11 @@ static const struct optab_row table[] = {
 	{"core", 0, OPTAB_REQUIRED, "K", "size of core dumps; default none", opt_core},
 
 	HEADING("The program's world"),
-	{"stdin", 'i', OPTAB_REQUIRED, "FILE", "standard input from this file in the box",
+	{"stdin", 'i', OPTAB_REQUIRED, "FILE", "input from this file (--run: in the box)",
 	 opt_stdin},
-	{"stdout", 'o', OPTAB_REQUIRED, "FILE", "standard output to this file in the box",
+	{"stdout", 'o', OPTAB_REQUIRED, "FILE", "output to this file (--run: in the box)",
 	 opt_stdout},
-	{"stderr", 'r', OPTAB_REQUIRED, "FILE", "standard error to this file in the box",
-	 opt_stderr},
+	{"stderr", 'r', OPTAB_REQUIRED, "FILE", "error output to this file (likewise)", opt_stderr},
 	{"stderr-to-stdout", 0, OPTAB_NONE, NULL, "standard error where standard output goes",
 	 opt_stderr_to_stdout},
 	{"chdir", 'c', OPTAB_REQUIRED, "DIR", "working directory, from /box", opt_chdir},
@@ -336,18 +338,23 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 	if (o->mode == MODE_NONE)
 		return err_set(e, ERR_USAGE,
 			       "nothing to do: give --init, --run or --cleanup (see --help)");
-	if (o->mode == MODE_RUN && operands == 0)
-		return err_set(e, ERR_USAGE, "--run needs a command: isolate --run -- CMD ARGS");
-	if (o->mode != MODE_RUN && operands > 0)
-		return err_set(e, ERR_USAGE, "'%s': only --run takes a command",
+	if (opts_runs(o) && operands == 0)
+		return err_set(e, ERR_USAGE, "%s needs a command: isolate %s -- CMD ARGS",
+			       o->mode == MODE_RUN ? "--run" : "--once",
+			       o->mode == MODE_RUN ? "--run" : "--once");
+	if (!opts_runs(o) && operands > 0)
+		return err_set(e, ERR_USAGE, "'%s': only --run and --once take a command",
 			       text_quote(o->command[0]).s);
-	if (o->mode == MODE_RUN && !o->command[0][0])
+	if (opts_runs(o) && !o->command[0][0])
 		return err_set(e, ERR_USAGE, "the command to run is empty");
-	if (o->box_auto && o->mode != MODE_INIT)
+	if (o->mode == MODE_ONCE && o->box_numbered)
+		return err_set(e, ERR_USAGE, "--once takes any free box, not one by --box-id");
+	if (o->box_auto && o->mode != MODE_INIT && o->mode != MODE_ONCE)
 		return err_set(e, ERR_USAGE,
 			       "--box-id=auto is for --init, which prints the box it took");
-	if (o->box_auto && o->wait)
-		return err_set(e, ERR_USAGE, "--wait waits for one box, not for --box-id=auto");
+	if ((o->box_auto || o->mode == MODE_ONCE) && o->wait)
+		return err_set(e, ERR_USAGE,
+			       "--wait waits for one box, not for --once or --box-id=auto");
 	if (o->cg_mem_given && !o->limits.cg)
 		return err_set(e, ERR_USAGE, "--cg-mem needs --cg");
 	if (o->meta_json && !o->meta)
@@ -359,6 +366,11 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 	if (o->as_uid_given != o->as_gid_given)
 		return err_set(e, ERR_USAGE, "--as-uid and --as-gid must be given together");
 	return 0;
+}
+
+bool opts_runs(const struct opts *o)
+{
+	return o->mode == MODE_RUN || o->mode == MODE_ONCE;
 }
 
 int opts_parse(int argc, char **argv, struct opts *out, struct err *e)
@@ -378,6 +390,7 @@ int opts_parse(int argc, char **argv, struct opts *out, struct err *e)
 	if (check_conflicts(out, argc - first, e) < 0)
 		return -1;
 	out->limits.figures = out->meta_json;
+	out->box_auto = out->box_auto || out->mode == MODE_ONCE;
 	if (opts_dirrules(out, out->image != NULL, &checked, e) < 0)
 		return -1;
 	dirrules_fini(&checked);
@@ -410,7 +423,8 @@ int opts_print_help(void)
 {
 	static const char usage[] = "Usage: isolate [OPTIONS] --init\n"
 				    "       isolate [OPTIONS] --run -- COMMAND [ARGUMENTS]\n"
-				    "       isolate [OPTIONS] --cleanup\n\n";
+				    "       isolate [OPTIONS] --cleanup\n"
+				    "       isolate [OPTIONS] --once -- COMMAND [ARGUMENTS]\n\n";
 
 	if (fdio_write_all(STDOUT_FILENO, usage, sizeof(usage) - 1) < 0)
 		return -1;

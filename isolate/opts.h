@@ -17,6 +17,7 @@ enum opts_mode {
 	MODE_INIT,
 	MODE_RUN,
 	MODE_CLEANUP,
+	MODE_ONCE,
 	MODE_PRINT_CG_ROOT,
 	MODE_CHECK_CONFIG,
 	MODE_VERSION,
@@ -27,8 +28,9 @@ enum opts_mode {
 struct opts {
 	enum opts_mode mode;
 	unsigned box_id;
-	bool box_auto;	/* --box-id=auto: a free one; box_id is set when it is known */
-	char **command; /* what follows --, NULL-terminated */
+	bool box_auto;	   /* --box-id=auto, --once: a free one; box_id is set when it is known */
+	bool box_numbered; /* --box-id was given a number */
+	char **command;	   /* what follows --, NULL-terminated */
 
 	const char *meta; /* file, "-", or NULL */
 	bool meta_json;
@@ -61,6 +63,9 @@ struct opts {
  * *out, which is to be released by opts_fini also after a failure. ERR_USAGE. */
 int opts_parse(int argc, char **argv, struct opts *out, struct err *e) NODISCARD;
 void opts_fini(struct opts *o);
+
+/* Is it a command that runs a program? */
+bool opts_runs(const struct opts *o);
 
 /* The rules of this run in order: the defaults for an image or without one, then --dir. */
 int opts_dirrules(const struct opts *o, bool image, struct dirrules *out, struct err *e) NODISCARD;

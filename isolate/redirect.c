@@ -53,6 +53,51 @@ static int open_as(const char *path, int flags, int target, const char *name, st
 	return check_inherited(target, name, e);
 }
 
+static const char *const names[] = {"input", "output", "error"};
+
+static int open_outside(const char *path, int flags, int i, int fds[3], struct err *e)
+{
+	auto_fd fd = -1;
+
+	if (!path)
+		return 0;
+	fd = open(path, flags | O_NOCTTY | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return err_sys(e, ERR_USAGE, "open '%s' for standard %s", text_quote(path).s,
+			       names[i]);
+	if (check_inherited(fd, names[i], e) < 0)
+		return -1;
+	fds[i] = take_fd(&fd);
+	return 0;
+}
+
+int redirect_open(const struct redirect *r, int fds[3], struct err *e)
+{
+	const int out = O_WRONLY | O_CREAT | O_TRUNC;
+
+	if (open_outside(r->in, O_RDONLY, 0, fds, e) < 0 ||
+	    open_outside(r->out, out, 1, fds, e) < 0 || open_outside(r->err, out, 2, fds, e) < 0)
+		return -1;
+	return 0;
+}
+
+void redirect_close(int fds[3])
+{
+	for (int i = 0; i < 3; i++)
+		cleanup_fd(&fds[i]);
+}
+
+int redirect_place(const struct redirect *r, const int fds[3], struct err *e)
+{
+	for (int i = 0; i < 3; i++) {
+		if (fds[i] >= 0 && dup2(fds[i], i) < 0)
+			return err_sys(e, ERR_SYSTEM, "redirect standard %s", names[i]);
+	}
+	if (r->err_to_out && dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
+		return err_sys(e, ERR_SYSTEM, "redirect standard error");
+	return 0;
+}
+
 int redirect_apply(const struct redirect *r, struct err *e)
 {
 	if (r->in && open_as(r->in, O_RDONLY, STDIN_FILENO, "input", e) < 0)

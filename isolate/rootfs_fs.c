@@ -2,7 +2,6 @@
 /* The file systems that are made anew for each run. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -13,11 +12,6 @@
 #include "common/text.h"
 #include "isolate/rootfs_impl.h"
 #include "mount/mnt.h"
-
-/* Each inode of a tmpfs costs about a kilobyte that no size= counts: so many bytes of the limit
- * allow one, and a few are always there. */
-#define BYTES_PER_INODE 4096
-#define INODES_MIN	1024
 
 int fs_make_skeleton(struct err *e)
 {
@@ -38,18 +32,7 @@ int fs_make_proc_for_keeper(struct err *e)
 
 int fs_make_tmpfs(const struct rootfs_spec *s, uint64_t attrs, struct err *e)
 {
-	char size[40], inodes[40], uid[24], gid[24];
-	const char *options[] = {size, inodes, uid, gid, "mode=1777", NULL};
-	/* size=0 would mean no limit at all. */
-	uint64_t bytes = MAX(s->tmp_bytes, 1);
-
-	if (text_format(size, sizeof(size), "size=%" PRIu64, bytes) ||
-	    text_format(inodes, sizeof(inodes), "nr_inodes=%" PRIu64,
-			MAX(bytes / BYTES_PER_INODE, INODES_MIN)) ||
-	    text_format(uid, sizeof(uid), "uid=%u", s->uid) ||
-	    text_format(gid, sizeof(gid), "gid=%u", s->gid))
-		return err_sys(e, ERR_BUG, "options of tmpfs");
-	return mnt_new("tmpfs", options, attrs, e);
+	return mnt_new_tmpfs(s->tmp_bytes, s->uid, s->gid, "1777", attrs, e);
 }
 
 static const struct {

@@ -24,6 +24,7 @@ struct run_spec {
 	bool cg_timing;		     /* CPU time is the group's, not the processes' */
 	struct rootfs *rootfs;
 	const struct redirect *redirect;
+	const int *stdio;  /* --once: open files for it (redirect_place); NULL: names in the box */
 	const char *chdir; /* or NULL */
 	char *const *argv;
 	char *const *env;

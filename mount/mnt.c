@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
@@ -79,6 +80,28 @@ int mnt_new(const char *type, const char *const *options, uint64_t attrs, struct
 			return mnt_fs_error(fs_fd, type, *options, e);
 	}
 	return mnt_fs_finish(fs_fd, type, attrs, e);
+}
+
+/* Each inode of a tmpfs costs about a kilobyte that no size= counts: so many bytes of the limit
+ * allow one, and a few are always there. */
+#define BYTES_PER_INODE 4096
+#define INODES_MIN	1024
+
+int mnt_new_tmpfs(uint64_t bytes, uid_t uid, gid_t gid, const char *mode, uint64_t attrs,
+		  struct err *e)
+{
+	char size[40], inodes[40], owner[24], group[24], perm[24];
+	const char *options[] = {size, inodes, owner, group, perm, NULL};
+
+	/* size=0 would mean no limit at all. */
+	if (text_format(size, sizeof(size), "size=%" PRIu64, MAX(bytes, 1)) ||
+	    text_format(inodes, sizeof(inodes), "nr_inodes=%" PRIu64,
+			MAX(bytes / BYTES_PER_INODE, INODES_MIN)) ||
+	    text_format(owner, sizeof(owner), "uid=%u", uid) ||
+	    text_format(group, sizeof(group), "gid=%u", gid) ||
+	    text_format(perm, sizeof(perm), "mode=%s", mode))
+		return err_sys(e, ERR_BUG, "options of tmpfs");
+	return mnt_new("tmpfs", options, attrs, e);
 }
 
 int mnt_clone(int fd, bool recursive, uint64_t attrs, const char *what, struct err *e)

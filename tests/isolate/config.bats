@@ -23,7 +23,7 @@ iso() { with_conf "$1" "$TEST_PREFIX/bin/isolate" -b "$BOX" "${@:2}"; }
 		expect 0 iso 'restricted_init = 1' --init
 	else
 		expect 2 iso 'restricted_init = 1' --init
-		says "only root may --init"
+		says "only root may make boxes"
 		[[ ! -e $BOXES/$BOX ]]
 	fi
 }
