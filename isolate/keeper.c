@@ -431,8 +431,9 @@ static int reap_proxy(const struct keeper *k, struct err *e)
 	return 0;
 }
 
-/* The group's CPU time in the proportion of what is known so far: on v1 what the processes had,
- * since the group itself counts user and system time apart only by ticks of the clock. */
+/* All CPU time in the proportion of what is known so far: of v2's group, or else what the processes
+ * had, since a group of v1 tells user and system time apart only by ticks of the clock, and a
+ * counter (cpumeter.c) not at all. */
 static void split_cpu(struct usage *u)
 {
 	unsigned __int128 user = u->cpu_user_ns.n, all = user + u->cpu_system_ns.n;
@@ -445,11 +446,29 @@ static void split_cpu(struct usage *u)
 	u->cpu_system_ns.n = u->cpu_ns - u->cpu_user_ns.n;
 }
 
+/* What the group adds to the figures by process, or puts in their place. */
+static int read_group(const struct keeper *k, struct usage *u, struct err *e)
+{
+	const struct usage by_process = *u;
+
+	if (cgroup_read_usage(k->spec->cgroup, u, e) < 0)
+		return -1;
+	if (k->spec->limits->figures && cgroup_read_figures(k->spec->cgroup, u, e) < 0)
+		return -1;
+	u->cpu_known = true;
+	if (k->spec->cg_timing)
+		return 0;
+	u->cpu_known = by_process.cpu_known;
+	u->cpu_ns = by_process.cpu_ns;
+	u->cpu_user_ns = by_process.cpu_user_ns;
+	u->cpu_system_ns = by_process.cpu_system_ns;
+	return 0;
+}
+
 /* Everybody is dead: the figures. */
 static int collect(struct keeper *k, struct err *e)
 {
 	struct usage *u = &k->out.usage;
-	struct usage by_process;
 
 	if (!k->told && k->out.killed == KILL_NONE)
 		return err_set(e, ERR_SYSTEM, "the box's init process was killed from outside");
@@ -459,21 +478,9 @@ static int collect(struct keeper *k, struct err *e)
 	u->cpu_ns = MAX(u->cpu_ns, cpumeter_read_counter(k->counter_fd));
 	if (k->started)
 		u->wall_ns = (k->ended ? k->end_ns : report_now_ns()) - k->start_ns;
-	if (!k->spec->cgroup)
-		return 0;
-	by_process = *u;
-	if (cgroup_read_usage(k->spec->cgroup, u, e) < 0)
+	if (k->spec->cgroup && read_group(k, u, e) < 0)
 		return -1;
-	if (k->spec->limits->figures && cgroup_read_figures(k->spec->cgroup, u, e) < 0)
-		return -1;
-	if (k->spec->cg_timing) {
-		u->cpu_known = true;
-		split_cpu(u);
-	} else {
-		u->cpu_ns = by_process.cpu_ns;
-		u->cpu_user_ns = by_process.cpu_user_ns;
-		u->cpu_system_ns = by_process.cpu_system_ns;
-	}
+	split_cpu(u);
 	return 0;
 }
 

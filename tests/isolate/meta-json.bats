@@ -122,6 +122,7 @@ meter() { run_box "${@:1:$#-4}" --dir=disk="$T/disk:rw:maybe" -c "/${inside:-box
 	# What is metered begins before the program does and ends after it has looked.
 	between "${u}000" "$(json cpu_ns)" "$((u + 100000 * ${TEST_SLOW:-1}))000"
 	between "$((max_rss_kib * 1024))" "$(json max_rss_bytes)" "$(((max_rss_kib + 1024) * 1024))"
+	json_is cpu_ns "$(($(json cpu_user_ns) + $(json cpu_system_ns)))"
 	between $((30 << 8)) "$minor" 9000
 	between "$minor" "$(json faults_minor)" $((minor + 500))
 	between "$major" "$(json faults_major)" $((major + 50))
