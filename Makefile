@@ -83,8 +83,9 @@ isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_cpu.c isolate/cgroup_figur
 	isolate/cgroup_v2.c isolate/cpulist.c
 cgkeeper_src := isolate/cgkeeper.c isolate/cgroup_hold.c $(isolate_cgroup_src)
 isolate_seccomp_src := isolate/seccomp.c isolate/seccomp_compat.c isolate/seccomp_native.c
-isolate_check_src := isolate/check_config.c
 isolate_boxes_src := isolate/slots.c
+isolate_check_src := isolate/check.c isolate/check_config.c isolate/check_finding.c \
+	isolate/check_kernel.c isolate/check_places.c isolate/check_timing.c
 isolate_config_src := isolate/config.c isolate/config_ids.c isolate/idfiles.c
 isolate_rootfs_src := isolate/rootfs.c isolate/rootfs_fs.c isolate/rootfs_skeleton.c \
 	isolate/rootfs_sources.c
@@ -146,6 +147,8 @@ unit_tests += test_opts
 unit_objs_test_opts := isolate/opts.c isolate/dirrules.c isolate/envrules.c
 unit_tests += test_config
 unit_objs_test_config := $(isolate_config_src) isolate/cpulist.c
+unit_tests += test_check
+unit_objs_test_check := isolate/check_finding.c isolate/check_timing.c
 unit_tests += test_idfiles
 unit_objs_test_idfiles := isolate/idfiles.c
 unit_tests += test_storepath

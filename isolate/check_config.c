@@ -10,7 +10,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/text.h"
-#include "isolate/check.h"
+#include "isolate/check_impl.h"
 #include "isolate/config.h"
 #include "isolate/idfiles.h"
 
@@ -75,7 +75,7 @@ static char *read_id_file(const char *path, size_t *len)
 }
 
 static void look_into(const char *path, const char *keys, unsigned line, const struct idrange *r,
-		      const char *except, bool subids, struct tally *t)
+		      const char *except, bool subids, const struct config_sink *sink)
 {
 	auto_free char *text = NULL;
 	struct idoverlap o;
@@ -88,7 +88,7 @@ static void look_into(const char *path, const char *keys, unsigned line, const s
 			return;
 		if (text_format(message, sizeof(message), "cannot look for ids of boxes in %s: %s",
 				path, err_strerror(errno)) == 0)
-			tell(t, 0, false, message);
+			sink->tell(sink->ctx, 0, false, message);
 		return;
 	}
 	if (!(subids ? idfiles_subids_in(text, len, r, except, &o)
@@ -101,10 +101,11 @@ static void look_into(const char *path, const char *keys, unsigned line, const s
 			r->first, r->first + (r->count - 1), o.id, text_quote(o.name).s, more,
 			path) < 0)
 		return;
-	tell(t, line, true, message);
+	sink->tell(sink->ctx, line, true, message);
 }
 
-static void check_overlaps(const struct config *c, const struct config_lines *l, struct tally *t)
+void check_id_owners(const struct config *c, const struct config_lines *l,
+		     const struct config_sink *sink)
 {
 	const struct idrange uids = {c->first_uid, c->num_boxes};
 	const struct idrange gids = {c->first_gid, c->num_boxes};
@@ -113,10 +114,10 @@ static void check_overlaps(const struct config *c, const struct config_lines *l,
 	const char *uid_keys = sub ? "subid_user" : "first_uid, num_boxes";
 	const char *gid_keys = sub ? "subid_user" : "first_gid, num_boxes";
 
-	look_into("/etc/passwd", uid_keys, l->uids, &uids, NULL, false, t);
-	look_into("/etc/group", gid_keys, l->gids, &gids, NULL, false, t);
-	look_into("/etc/subuid", uid_keys, l->uids, &uids, except, true, t);
-	look_into("/etc/subgid", gid_keys, l->gids, &gids, except, true, t);
+	look_into("/etc/passwd", uid_keys, l->uids, &uids, NULL, false, sink);
+	look_into("/etc/group", gid_keys, l->gids, &gids, NULL, false, sink);
+	look_into("/etc/subuid", uid_keys, l->uids, &uids, except, true, sink);
+	look_into("/etc/subgid", gid_keys, l->gids, &gids, except, true, sink);
 }
 
 /* --- the command ----------------------------------------------------------------------------- */
@@ -162,7 +163,7 @@ int check_config(const struct priv *p, struct err *e)
 		return -1;
 	}
 	if (t.errors == 0)
-		check_overlaps(&c, &lines, &t);
+		check_id_owners(&c, &lines, &sink);
 	config_fini(&c);
 	if (t.errors == 0)
 		printf("%s: no errors, %u warning%s\n", CONFIG_FILE, t.warnings,

@@ -20,6 +20,12 @@ static const char *find_env(char *const *env, const char *name)
 	return NULL;
 }
 
+int image_user_store(char *const *caller_env, char *out, size_t size, struct err *e)
+{
+	return store_user_path(find_env(caller_env, "XDG_DATA_HOME"), find_env(caller_env, "HOME"),
+			       out, size, e);
+}
+
 /* Open a store: the caller's own with his rights and eyes, the system's as root. */
 static int open_store(const struct config *c, const struct priv *p, bool own, const char *path,
 		      struct store *out, struct err *e)
@@ -74,8 +80,7 @@ int image_find(const struct config *c, const struct priv *p, char *const *caller
 		return -1;
 	/* Without a home there is no own store. */
 	if (c->user_images &&
-	    store_user_path(find_env(caller_env, "XDG_DATA_HOME"), find_env(caller_env, "HOME"),
-			    own_path, sizeof(own_path), &ignored) == 0)
+	    image_user_store(caller_env, own_path, sizeof(own_path), &ignored) == 0)
 		rc = look_into(c, p, true, own_path, &ref, out, e);
 	if (rc == 0)
 		rc = look_into(c, p, false, c->image_root, &ref, out, e);

@@ -23,6 +23,9 @@ struct image {
 
 #define IMAGE_NONE ((struct image){.store = {.fd = -1}, .lock_fd = -1})
 
+/* Path of the caller's own store, by his environment. ERR_CONFIG where he can have none. */
+int image_user_store(char *const *caller_env, char *out, size_t size, struct err *e) NODISCARD;
+
 /* Which image the reference means now: in the caller's own store (unless the configuration forbids
  * it), else in the system's. Fills own, store and digest. environ: the caller's, for where his
  * store is. Resting state of priv before and after: caller.

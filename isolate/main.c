@@ -19,6 +19,8 @@
  *                whose the box is. slots.c takes that of a free box where none is named, and counts
  *                a user's boxes. From here on signals wait (keeper.c).
  *   7. box.c     makes, removes or readies <box_root>/<id>.
+ * --check and --check-config go no further than 4 and then their own way (check.c): what is tried
+ * there as root is in children with namespaces of their own, or undone when a descriptor is closed.
  *
  * A run has three processes:
  *   keeper  this one. In the host's namespaces, outside the box's control group. Real user id: the
@@ -356,10 +358,29 @@ static int print_cg_root(struct call *c, struct err *e)
 	return print_line(strchr(name, ' ') + 1, e);
 }
 
+/* without: why there is no privilege, or NULL. */
+static int do_check(const struct call *c, const struct err *without, int *rc, struct err *e)
+{
+	const struct check_ask ask = {
+		.cg = c->opts.limits.cg,
+		.image = c->opts.image,
+		.json = c->opts.json,
+		.env = c->entry.env,
+	};
+	bool fit;
+
+	if (check_machine(&ask, without ? NULL : &c->priv, without, &fit, e) < 0)
+		return -1;
+	*rc = fit ? 0 : 1;
+	return 0;
+}
+
 static int act(struct call *c, int *rc, struct err *e)
 {
 	int lock_fd = -1;
 
+	if (c->opts.mode == MODE_CHECK)
+		return do_check(c, NULL, rc, e);
 	if (c->opts.mode == MODE_CHECK_CONFIG)
 		return check_config(&c->priv, e);
 	if (c->opts.mode == MODE_PRINT_CG_ROOT)
@@ -389,7 +410,7 @@ static int act(struct call *c, int *rc, struct err *e)
 	}
 }
 
-static int prepare(struct call *c, struct err *e)
+static int begin(struct call *c, struct err *e)
 {
 	bool runs = opts_runs(&c->opts);
 
@@ -397,8 +418,11 @@ static int prepare(struct call *c, struct err *e)
 		return -1;
 	if (entry_take_fds(&c->entry, c->opts.inherit_fds && runs, e) < 0)
 		return -1;
-	if (priv_start(&c->priv, e) < 0)
-		return -1;
+	return priv_start(&c->priv, e);
+}
+
+static int prepare(struct call *c, struct err *e)
+{
 	if (priv_as_root(&c->priv, e) < 0 || entry_raise_limits(e) < 0 ||
 	    priv_as_caller(&c->priv, e) < 0)
 		return -1;
@@ -458,7 +482,7 @@ int main(int argc, char **argv)
 		.lock = {.fd = -1},
 		.box = {.root_fd = -1, .dir_fd = -1},
 	};
-	struct err e;
+	struct err e, without;
 	int rc = 0;
 
 	/* Before anything looks at argv: execve(2) allows an empty one. */
@@ -469,6 +493,16 @@ int main(int argc, char **argv)
 	}
 	if (c.opts.mode == MODE_HELP || c.opts.mode == MODE_VERSION)
 		return finish(&c, print_info(&c, &e) < 0 ? &e : NULL, 0);
+	if (begin(&c, &e) < 0) {
+		/* That there is no privilege is a thing to find, too. */
+		if (c.opts.mode != MODE_CHECK || e.kind != ERR_DENIED)
+			return finish(&c, &e, 0);
+		priv_leave();
+		without = e;
+		if (do_check(&c, &without, &rc, &e) < 0)
+			return finish(&c, &e, 0);
+		return finish(&c, NULL, rc);
+	}
 	if (prepare(&c, &e) < 0 || act(&c, &rc, &e) < 0)
 		return finish(&c, &e, 0);
 	return finish(&c, NULL, rc);

@@ -38,6 +38,7 @@ MODE_OPTION(opt_run, MODE_RUN)
 MODE_OPTION(opt_cleanup, MODE_CLEANUP)
 MODE_OPTION(opt_once, MODE_ONCE)
 MODE_OPTION(opt_print_cg_root, MODE_PRINT_CG_ROOT)
+MODE_OPTION(opt_check, MODE_CHECK)
 MODE_OPTION(opt_check_config, MODE_CHECK_CONFIG)
 MODE_OPTION(opt_version, MODE_VERSION)
 MODE_OPTION(opt_help, MODE_HELP)
@@ -59,6 +60,7 @@ FLAG_OPTION(opt_inherit_fds, inherit_fds)
 FLAG_OPTION(opt_special_files, special_files)
 FLAG_OPTION(opt_wait, wait)
 FLAG_OPTION(opt_silent, silent)
+FLAG_OPTION(opt_json, json)
 
 static int opt_cg_timing(void *ctx, const char *v UNUSED, struct err *e UNUSED)
 {
@@ -265,6 +267,7 @@ static const struct optab_row table[] = {
 	{"once", 0, OPTAB_NONE, NULL, "all three in one, in a box of its own", opt_once},
 	{"print-cg-root", 0, OPTAB_NONE, NULL, "print where control groups are made",
 	 opt_print_cg_root},
+	{"check", 0, OPTAB_NONE, NULL, "tell whether this machine is fit for boxes", opt_check},
 	{"check-config", 0, OPTAB_NONE, NULL, "look for errors in the configuration file",
 	 opt_check_config},
 	{"version", 0, OPTAB_NONE, NULL, "print the version", opt_version},
@@ -323,6 +326,7 @@ static const struct optab_row table[] = {
 	 opt_meta},
 	{"meta-format", 0, OPTAB_REQUIRED, "F", "text (default), or json with all figures",
 	 opt_meta_format},
+	{"json", 0, OPTAB_NONE, NULL, "print what --check found as JSON", opt_json},
 	{"cg-timing", 0, OPTAB_NONE, NULL, "CPU time by the group (default with --cg)",
 	 opt_cg_timing},
 	{"no-cg-timing", 0, OPTAB_NONE, NULL, "CPU time by process even with --cg",
@@ -355,6 +359,8 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 	if ((o->box_auto || o->mode == MODE_ONCE) && o->wait)
 		return err_set(e, ERR_USAGE,
 			       "--wait waits for one box, not for --once or --box-id=auto");
+	if (o->json && o->mode != MODE_CHECK)
+		return err_set(e, ERR_USAGE, "--json goes with --check");
 	if (o->cg_mem_given && !o->limits.cg)
 		return err_set(e, ERR_USAGE, "--cg-mem needs --cg");
 	if (o->meta_json && !o->meta)

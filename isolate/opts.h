@@ -19,6 +19,7 @@ enum opts_mode {
 	MODE_CLEANUP,
 	MODE_ONCE,
 	MODE_PRINT_CG_ROOT,
+	MODE_CHECK,
 	MODE_CHECK_CONFIG,
 	MODE_VERSION,
 	MODE_HELP,
@@ -50,6 +51,7 @@ struct opts {
 	bool inherit_fds;
 	bool special_files;
 	bool wait;
+	bool json;
 	bool silent;
 	unsigned verbose;
 	bool as_uid_given, as_gid_given;

@@ -92,3 +92,140 @@ first_uid = 4000000000'
 	says "user id $TEST_UID is the caller's and that of box 0"
 	one_line
 }
+
+# state NAME: what the last --check said of it.
+state() { awk -v n="$1" '/^(ok|warning|missing) / && $2 == n { print $1 }' "$T/x.out"; }
+
+# tells TEXT: the last --check said so, wherever lines are broken.
+tells() {
+	local flat
+	flat=$(tr -s '\n ' ' ' <"$T/x.out")
+	[[ $flat == *"$1"* ]] || fail "it does not tell '$1'"
+}
+
+# check_with SCRIPT 'LINES' [OPTION...]: --check with these lines at the end of the configuration,
+# where root has run SCRIPT before.
+check_with() {
+	cp "$CONF" "$T/conf"
+	printf '%s\n' "$2" >>"$T/conf"
+	chown 0:0 "$T/conf"
+	chmod 644 "$T/conf"
+	with_mounts "mount --bind '$T/conf' '$CONF'; $1" "$TEST_PREFIX/bin/isolate" --check "${@:3}"
+}
+
+@test "check: a machine where runs work is fit, as text and as JSON" {
+	local names json
+	expect 0 isolate --check
+	is "$stderr" ""
+	is "$(awk 'length > 80' <<<"$output" | grep -v '/')" ""
+	tells "runs without options work"
+	for name in config kernel namespaces mounts filter userns box_root lock_root; do
+		is "$(state "$name")" ok
+	done
+	names=$(awk '/^(ok|warning|missing) / { print $2, $1 }' "$T/x.out")
+	expect 0 isolate --check --json
+	json='import json, sys
+found = json.load(sys.stdin)
+for c in found["checks"]:
+    assert set(c) == {"name", "state", "needed_for", "text", "mend"}, c
+    assert c["text"], c
+    assert c["mend"] is None or c["state"] != "ok", c
+    print(c["name"], c["state"])
+s = found["summary"]
+assert s["ok"] + s["warning"] + s["missing"] == len(found["checks"]), s
+assert s["works"]["run"] is True, s'
+	is "$(/usr/bin/python3 -c "$json" <"$T/x.out")" "$names"
+	# Who is not root is not told how full file systems are.
+	if [[ $TEST_AS == root ]]; then
+		tells "MiB free"
+	else
+		[[ $output != *"MiB free"* ]]
+	fi
+}
+
+@test "check: changes nothing and leaves nothing" {
+	local before group
+	need cgroup
+	group=$(conf cg_root)
+	group=${group%/*}/check-$BOX
+	traces() {
+		find "$TEST_PREFIX/var" /run/isolate 2>/dev/null
+		find /sys/fs/cgroup -maxdepth 3 -name "check-$BOX"
+		awk '{ print $5, $9 }' /proc/self/mountinfo
+	}
+	# Other tests make boxes meanwhile.
+	before=$(traces | grep -v "^$BOXES\|^$(conf lock_root)\|^$TEST_PREFIX/var/images")
+	expect 0 check_with : "cg_root = $group
+box_root = /run/check-$BOX/boxes
+lock_root = /run/check-$BOX/locks
+image_root = /run/check-$BOX/images" --cg
+	is "$(state cgroup)" ok
+	tells "/run/check-$BOX/boxes (not there yet)"
+	[[ ! -e /run/check-$BOX ]]
+	is "$(traces | grep -v "^$BOXES\|^$(conf lock_root)\|^$TEST_PREFIX/var/images")" "$before"
+}
+
+@test "check: what makes timings unsteady is told as it is" {
+	local k=/proc/sys/kernel f=/proc/sys/fs
+	expect 0 check_with "$(over $k/core_pattern $'|/usr/bin/handler %p\n')$(over $k/randomize_va_space $'2\n')$(
+		over $f/protected_hardlinks $'0\n')$(over /proc/swaps $'Filename\n/dev/swap partition\n')" ''
+	is "$(state core_pattern) $(state aslr) $(state hardlinks) $(state swap)" "warning warning warning warning"
+	tells "(/usr/bin/handler)"
+	tells "swapoff -a"
+	expect 0 check_with "$(over $k/core_pattern $'core\n')$(over $k/randomize_va_space $'0\n')$(
+		over $f/protected_hardlinks $'1\n')$(over /proc/swaps $'Filename\n')" ''
+	is "$(state core_pattern) $(state aslr) $(state hardlinks) $(state swap)" "ok ok ok ok"
+}
+
+@test "check: places that a run refuses are missing, and the status is 1" {
+	mkdir -p "/run/check-$BOX/locks" "/run/check-$BOX/open/boxes"
+	chmod 775 "/run/check-$BOX/locks"
+	chmod 777 "/run/check-$BOX/open"
+	expect 1 check_with : "lock_root = /run/check-$BOX/locks"
+	is "$(state lock_root) $(state box_root)" "missing ok"
+	tells "runs without options do not work: lock_root"
+	expect 2 with_conf "lock_root = /run/check-$BOX/locks" "$TEST_PREFIX/bin/isolate" -b "$BOX" --init
+	expect 1 check_with : "box_root = /run/check-$BOX/open/boxes"
+	is "$(state box_root)" missing
+	expect 2 with_conf "box_root = /run/check-$BOX/open/boxes" "$TEST_PREFIX/bin/isolate" -b "$BOX" --init
+	rm -rf "/run/check-${BOX:?}"
+
+	expect 1 check_with "mount -t tmpfs -o ro,mode=755 none '$BOXES'" ''
+	is "$(state box_root)" missing
+	tells "read-only"
+	expect 0 check_with "mount -t tmpfs -o noexec,mode=755 none '$BOXES'" ''
+	is "$(state box_root)" warning
+	tells "noexec"
+	expect 1 check_with : 'no_such_key = 1'
+	is "$(state config)" missing
+	tells "unknown key 'no_such_key'"
+}
+
+@test "check: what only some runs need counts when it is asked for" {
+	expect 0 check_with : 'cg_root = /nonexistent/group'
+	is "$(state cgroup)" missing
+	tells "runs without options work"
+	tells "runs with --cg do not work: cgroup"
+	expect 1 check_with : 'cg_root = /nonexistent/group' --cg
+	expect 2 with_conf 'cg_root = /nonexistent/group' "$TEST_PREFIX/bin/isolate" --cg -b "$BOX" --init
+	expect 1 isolate --check --image=no/such:image
+	is "$(state image)" missing
+	is "$stderr" ""
+}
+
+@test "check: ids of real users are a warning" {
+	expect 0 check_with "$(over /etc/passwd $'bob:x:1005:5::/:/bin/sh\n')" $'num_boxes = 10\nfirst_uid = 1000'
+	is "$(state ids)" warning
+	tells "1005 belongs to 'bob'"
+	expect 0 check_with : ''
+	is "$(state ids)" ok
+}
+
+@test "check: without root's rights it says so" {
+	need user
+	expect 1 as_caller setpriv --no-new-privs "$TEST_PREFIX/bin/isolate" --check
+	is "$(state privileges)" missing
+	is "$(state box_root)" ""
+	tells "setuid"
+	tells "do not work: privileges"
+}
