@@ -10,12 +10,15 @@ const char fuzz_name[] = "opts";
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = fuzz_string(data, size), *argv[ARGS_MAX + 1], *rest = text, *word;
+	char *words[ARGS_MAX]; /* opts_parse moves those of argv about */
 	int argc = 0;
 	struct opts o = {0};
 	struct err e = {0};
 
-	while (argc < ARGS_MAX && (word = strsep(&rest, "\n")))
-		argv[argc++] = strdup(word); /* apart, so that ASan sees where each ends */
+	while (argc < ARGS_MAX && (word = strsep(&rest, "\n"))) {
+		words[argc] = argv[argc] = strdup(word); /* apart, so that ASan sees its end */
+		argc++;
+	}
 	argv[argc] = NULL;
 	if (opts_parse(argc, argv, &o, &e) < 0) {
 		FUZZ_MUST(e.kind == ERR_USAGE && e.text[0]);
@@ -26,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	opts_fini(&o);
 	for (int i = 0; i < argc; i++)
-		free(argv[i]);
+		free(words[i]);
 	free(text);
 	return 0;
 }
