@@ -24,7 +24,7 @@ static const struct config defaults = {
 	.first_uid = 60000,
 	.first_gid = 60000,
 	.num_boxes = 1000,
-	.syscall_flags = 31,
+	.syscall_flags = CONFIG_FLAGS_ALL,
 	.tmp_bytes = UINT64_C(256) << 20,
 	.user_images = true,
 	.share_net = WHO_ALL,
@@ -150,7 +150,11 @@ static int key_max_boxes(struct config *c, const char *key, const char *v, struc
 
 static int key_syscall_flags(struct config *c, const char *key, const char *v, struct err *e)
 {
-	return set_u32(&c->syscall_flags, key, v, 0, 31, e);
+	/* Configurations out there have 65535 for "all", also those that are yet to come. */
+	if (set_u32(&c->syscall_flags, key, v, 0, UINT16_MAX, e) < 0)
+		return -1;
+	c->syscall_flags &= CONFIG_FLAGS_ALL;
+	return 0;
 }
 
 static int key_tmp_size(struct config *c, const char *key, const char *v, struct err *e)

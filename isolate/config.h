@@ -12,6 +12,9 @@
 #define CONFIG_NAME_MAX 64
 #define CONFIG_TEXT_MAX (64 * 1024)
 
+/* All restrictions of system calls that there are (FILTER_ALL). */
+#define CONFIG_FLAGS_ALL 31
+
 /* No box gets the ids of system accounts, of "nobody", or those that mean "none". */
 #define CONFIG_ID_LOWEST  1000
 #define CONFIG_ID_HIGHEST (UINT32_MAX - 1)

@@ -15,6 +15,8 @@
 /* Kilobytes in the command line; more than the address space has anyway. */
 #define KIB_MAX	  (UINT64_C(1) << 50)
 #define COUNT_MAX INT32_MAX
+/* FILTER_ALL. Callers say 65535 for all, also for those that are yet to come. */
+#define SYSCALLS_ALL 31
 
 /* --- one parser for each option -------------------------------------------------------------- */
 
@@ -205,9 +207,9 @@ static int opt_syscalls(void *ctx, const char *v, struct err *e)
 	struct opts *o = ctx;
 	uint64_t flags;
 
-	if (num_parse_u64(v, 0, 31, "--syscalls", &flags, e) < 0)
+	if (num_parse_u64(v, 0, UINT16_MAX, "--syscalls", &flags, e) < 0)
 		return -1;
-	o->syscalls = (unsigned)flags;
+	o->syscalls = (unsigned)flags & SYSCALLS_ALL;
 	o->syscalls_given = true;
 	return 0;
 }

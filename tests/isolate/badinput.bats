@@ -89,7 +89,7 @@ libc.execve(sys.argv[1].encode(), argv, argv)' "$TEST_PREFIX/bin/isolate"
 }
 
 @test "usage: --syscalls is a sum of known restrictions" {
-	refused --syscalls=32 --run -- /bin/true
+	refused --syscalls=65536 --run -- /bin/true
 	expect 0 isolate -b "$BOX" --syscalls=0 --run -- /bin/grep -q 'NoNewPrivs:.1' /proc/self/status
 }
 

@@ -31,7 +31,7 @@ static const struct bad_row {
 	{"user_images = maybe\n", "user_images must be 'no' or 'yes'"},
 	{"init_existing = 1\n", "init_existing must be 'reset' or 'refuse'"},
 	{"share_net = 1\n", "share_net must be 'yes', 'root' or 'no', not '1'"},
-	{"syscall_flags = 32\n", "syscall_flags"},
+	{"syscall_flags = 65536\n", "syscall_flags"},
 	{"tmp_size = 0\n", "tmp_size must not be 0"},
 	{"tmp_size = 5Q\n", "tmp_size"},
 	{"cg_root = isolate\n", "cg_root must be"},
