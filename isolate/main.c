@@ -290,7 +290,7 @@ static int open_meta(struct call *c, struct err *e)
 	int rc = meta_open(&c->meta, c->opts.meta, c->opts.meta_json, e);
 
 	(void)umask(ours); /* returns the other one */
-	c->meta.has_box = true;
+	c->meta.has_box = !c->opts.box_auto;
 	c->meta.box_id = c->opts.box_id;
 	return rc;
 }
@@ -316,7 +316,8 @@ static int open_box(struct call *c, int *lock_fd, struct err *e)
 	if (c->opts.box_auto) {
 		if (slots_take(&c->config, c->lock_dir_fd, c->priv.uid, &c->lock, &c->box, e) < 0)
 			return -1;
-		c->opts.box_id = c->box.id;
+		c->opts.box_id = c->meta.box_id = c->box.id;
+		c->meta.has_box = true;
 		return 0;
 	}
 	if (c->opts.box_id >= c->config.num_boxes)

@@ -164,3 +164,13 @@ $(($(sed -n 's/^first_uid = //p' "$OWN/conf" | tail -n 1) + $(find "$OWN/locks" 
 	as_caller kill -TERM "$pid"
 	wait_for 10 imgfetch rm localhost/busybox
 }
+
+@test "once: the JSON meta file tells which box it was and what was left in it" {
+	expect 0 own isolate -b 0 --init
+	expect 2 once --meta-format=json -i nothing -- /bin/true
+	is "$(jq .box_id "$T/meta")" null
+	expect 0 once --meta-format=json -- /bin/sh -c 'exec head -c 100000 /dev/zero >f'
+	is "$(jq -c '[.box_id, .box_bytes]' "$T/meta")" '[1,102400]'
+	expect 0 own isolate -b 0 --cleanup
+	own_is_tidy
+}
