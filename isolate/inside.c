@@ -190,6 +190,10 @@ static int prepare(const struct run_spec *s, int sock, struct err *e)
 	/* First, so that whatever follows is on the program's account. */
 	if (s->cgroup && cgroup_join(s->cgroup, e) < 0)
 		return -1;
+	if (leave_session(e) < 0)
+		return -1;
+	if (tty_attach(s->tty, e) < 0)
+		return -1;
 	if (send_counter(s, sock, e) < 0)
 		return -1;
 	if (s->stdio && redirect_place(s->redirect, s->stdio, e) < 0)
@@ -199,8 +203,6 @@ static int prepare(const struct run_spec *s, int sock, struct err *e)
 	/* After entering the group: its place becomes the root of what /proc tells about it. */
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(e, ERR_SYSTEM, "make a control group namespace");
-	if (leave_session(e) < 0)
-		return -1;
 	if (reset_scheduling(s->limits, e) < 0)
 		return -1;
 	/* Before the drop, since hard limits may have to be raised. */

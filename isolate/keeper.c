@@ -548,6 +548,7 @@ static int start_proxy(struct keeper *k, struct err *e)
 	if (pid == 0)
 		proxy_run(k->spec, pair[0], pair[1]);
 	k->sock = pair[0];
+	tty_close_slave(k->spec->tty);
 	if (pid < 0)
 		(void)err_sys(e, ERR_SYSTEM, "clone into new namespaces");
 	cleanup_fd(&pair[1]);

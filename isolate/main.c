@@ -33,7 +33,9 @@
  *           (parent death signal), and everything in the box with it.
  *   inside  the program's process: enters the group, limits itself, becomes the box's user for
  *           good, opens redirections as that, loads the filter, executes (inside.c: one flat list).
- * Both children report to the keeper over a SOCK_SEQPACKET pair (run.h): what failed, that the
+ * With --tty-hack, a fourth: the relay (tty.c), the caller in all ids, carries bytes between his
+ * terminal and that of the program, until nobody has the latter open any more.
+ * Proxy and inside report to the keeper over a SOCK_SEQPACKET pair (run.h): what failed, that the
  * program is about to start, how it ended.
  *
  * A box of --once has a lock file and ids as others have, but nothing on disk: its files are in a

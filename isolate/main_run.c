@@ -22,6 +22,7 @@ struct run {
 	struct rootfs *rootfs;
 	struct cgroup *cgroup;
 	char **env;
+	struct tty tty;
 	struct outcome outcome;
 };
 
@@ -170,6 +171,7 @@ static int start_and_watch(struct call *c, struct run *run, struct err *e)
 		.rootfs = run->rootfs,
 		.redirect = &o->redirect,
 		.stdio = o->mode == MODE_ONCE ? c->stdio : NULL,
+		.tty = &run->tty,
 		.chdir = o->chdir,
 		.argv = o->command,
 		.env = run->env,
@@ -299,10 +301,27 @@ static int check_uring(const struct call *c, const struct dirrules *r, struct er
 	return 0;
 }
 
+/* --tty-hack */
+static int open_tty(const struct call *c, struct run *run, struct err *e)
+{
+	const struct redirect *r = &c->opts.redirect;
+	unsigned inherited = 0;
+
+	if (!c->opts.tty_hack)
+		return 0;
+	if (!r->in)
+		inherited |= 1U << STDIN_FILENO;
+	if (!r->out)
+		inherited |= 1U << STDOUT_FILENO;
+	if (!r->err && !r->err_to_out)
+		inherited |= 1U << STDERR_FILENO;
+	return tty_open(&run->tty, inherited, e);
+}
+
 /* *rc: exit status of a run that came to its end. */
 int call_run(struct call *c, int *rc, struct err *e)
 {
-	struct run run = {.image = IMAGE_NONE, .use = BOX_USE_NONE};
+	struct run run = {.image = IMAGE_NONE, .use = BOX_USE_NONE, .tty = TTY_NONE};
 	struct verdict verdict;
 	int done = check_box(c, e);
 
@@ -315,7 +334,10 @@ int call_run(struct call *c, int *rc, struct err *e)
 	if (done == 0)
 		done = check_uring(c, &run.rules, e);
 	if (done == 0)
+		done = open_tty(c, &run, e);
+	if (done == 0)
 		done = use_box(c, &run, e);
+	tty_end(&run.tty);
 	if (done == 0) {
 		verdict_judge(&run.outcome, &c->opts.limits, &verdict);
 		done = meta_write_run(&c->meta, &run.outcome, &verdict,

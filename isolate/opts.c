@@ -59,6 +59,7 @@ FLAG_OPTION(opt_cg, limits.cg)
 FLAG_OPTION(opt_no_cg_timing, no_cg_timing)
 FLAG_OPTION(opt_share_net, share_net)
 FLAG_OPTION(opt_inherit_fds, inherit_fds)
+FLAG_OPTION(opt_tty_hack, tty_hack)
 FLAG_OPTION(opt_special_files, special_files)
 FLAG_OPTION(opt_wait, wait)
 FLAG_OPTION(opt_silent, silent)
@@ -320,6 +321,7 @@ static const struct optab_row table[] = {
 	{"share-net", 0, OPTAB_NONE, NULL, "share the host's network", opt_share_net},
 	{"inherit-fds", 0, OPTAB_NONE, NULL, "pass on open files other than 0, 1, 2",
 	 opt_inherit_fds},
+	{"tty-hack", 0, OPTAB_NONE, NULL, "on a terminal, give it one of its own", opt_tty_hack},
 	{"syscalls", 0, OPTAB_REQUIRED, "FLAGS", "sum of restrictions on system calls",
 	 opt_syscalls},
 

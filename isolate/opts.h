@@ -49,6 +49,7 @@ struct opts {
 	bool no_cg_timing;
 	bool share_net;
 	bool inherit_fds;
+	bool tty_hack;
 	bool special_files;
 	bool wait;
 	bool json;

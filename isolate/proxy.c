@@ -195,6 +195,7 @@ static int run(const struct run_spec *s, int keeper_sock, int sock, struct err *
 	    start_program(s, sock, proc_fd, &program, e) < 0)
 		return -1;
 	cleanup_fd(&proc_fd);
+	tty_close_slave(s->tty);
 	rootfs_free(s->rootfs);
 	/* All that is left to do is to kill; nothing outside this namespace can be named. */
 	if (priv_limit_caps(UINT64_C(1) << CAP_KILL, e) < 0)

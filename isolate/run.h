@@ -13,6 +13,7 @@
 #include "isolate/priv.h"
 #include "isolate/redirect.h"
 #include "isolate/rootfs.h"
+#include "isolate/tty.h"
 
 /* Orders: everything a run needs is ready and open. All borrowed. */
 struct run_spec {
@@ -25,6 +26,7 @@ struct run_spec {
 	struct rootfs *rootfs;
 	const struct redirect *redirect;
 	const int *stdio;  /* --once: open files for it (redirect_place); NULL: names in the box */
+	struct tty *tty;   /* the keeper and the proxy close the program's end */
 	const char *chdir; /* or NULL */
 	char *const *argv;
 	char *const *env;
