@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -50,9 +51,9 @@ static int read_path_file(const char *file, char *path, size_t size, struct err 
 static bool has_file(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
+	struct stat st;
 
-	return !text_format(path, sizeof(path), "%s/%s", dir, name) &&
-	       !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW);
+	return !text_format(path, sizeof(path), "%s/%s", dir, name) && !lstat(path, &st);
 }
 
 /* At the root of the v2 hierarchy as far as we see it. */
