@@ -170,7 +170,7 @@ meter() { run_box "${@:1:$#-4}" --dir=disk="$T/disk:rw:maybe" -c "/${inside:-box
 		json_null processes_peak
 	fi
 	read=$(sum '(rbytes=|Read )' <<<"$io") written=$(sum '(wbytes=|Write )' <<<"$io")
-	between 1048576 "$read" 4194304
+	between 524288 "$read" 1000000
 	between 1048576 "$written" 1310720
 	# The kernel may write back what is dirty at any time.
 	between "$read" "$(json io_read_bytes)" $((read + (1 << 20)))

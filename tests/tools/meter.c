@@ -4,9 +4,9 @@
  *   meter MIB CPU_MS CHILDREN IO_KIB [READY]
  *
  * Touches MIB of memory, computes for CPU_MS, has CHILDREN processes beside itself at a time,
- * writes IO_KIB into the file `data` past the page cache and reads them back. Prints what it used,
- * itself and its children, as "name=value" lines. With READY it then makes that file and waits for
- * the end of standard input, so that somebody can look at it from outside. */
+ * writes IO_KIB into the file `data` past the page cache and reads half of it back. Prints what it
+ * used, itself and its children, as "name=value" lines. With READY it then makes that file and
+ * waits for the end of standard input, so that somebody can look at it from outside. */
 #include <err.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -75,7 +75,7 @@ static void do_io(size_t bytes)
 	if (posix_memalign(&buf, 4096, bytes))
 		errx(9, "memory");
 	if (pwrite(fd, buf, bytes, 0) != (ssize_t)bytes || fsync(fd) ||
-	    pread(fd, buf, bytes, 0) != (ssize_t)bytes || close(fd))
+	    pread(fd, buf, bytes / 2, 0) != (ssize_t)(bytes / 2) || close(fd))
 		err(9, "data");
 	free(buf);
 }
