@@ -108,6 +108,28 @@ sys.exit(0 if libc.ptrace(16, int(sys.argv[1]), 0, 0) == 0 else 1)' "$p" || fail
 	says "belongs to user 1"
 }
 
+@test "attack: what lies below a directory that others can write is not trusted" {
+	local open=/run/open-$BOX
+	mkdir -p "$open"/{locks,images}
+	chmod 777 "$open"
+	cp "$CONF" "$T/conf"
+	# The folder of the configuration: whoever can write it puts another file there.
+	expect 2 with_mounts "mount -t tmpfs -o mode=777 none '${CONF%/*}'; install -m 644 '$T/conf' '$CONF'" \
+		"$TEST_PREFIX/bin/isolate" -b $((BOX + 1)) --init
+	says "'${CONF%/*}' is writable by its group or by everybody"
+	expect 2 with_conf "lock_root = $open/locks" "$TEST_PREFIX/bin/isolate" -b $((BOX + 1)) --init
+	says "lock_root: '$open' is writable by"
+	expect 2 with_conf "image_root = $open/images" "$TEST_PREFIX/bin/isolate" --image=some/image -b $((BOX + 1)) --init
+	says "'$open' is writable by"
+	[[ ! -e $BOXES/$((BOX + 1)) ]]
+	# Sticky, others can put nothing in the place of what is root's.
+	chmod 1777 "$open"
+	chmod 700 "$open/locks"
+	expect 0 with_conf "lock_root = $open/locks" "$TEST_PREFIX/bin/isolate" -b $((BOX + 1)) --init
+	expect 0 with_conf "lock_root = $open/locks" "$TEST_PREFIX/bin/isolate" -b $((BOX + 1)) --cleanup
+	rm -rf "/run/open-${BOX:?}"
+}
+
 @test "attack: a box root below a directory that others can write is refused" {
 	need root
 	cat >"$T/script" <<-'END'
