@@ -78,6 +78,7 @@ isolate_src := isolate/main.c isolate/main_run.c isolate/box.c isolate/boxtree.c
 	isolate/entry.c isolate/idmap.c isolate/image.c isolate/inside.c isolate/keeper.c isolate/limits.c \
 	isolate/lock.c isolate/net.c isolate/opts.c isolate/priv.c isolate/proxy.c isolate/redirect.c \
 	isolate/report.c isolate/sweep.c isolate/tty.c
+isolate_src += isolate/box_disk.c isolate/quota.c
 isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_cpu.c isolate/cgroup_figures.c \
 	isolate/cgroup_mounts.c isolate/cgroup_move.c isolate/cgroup_place.c isolate/cgroup_v1.c \
 	isolate/cgroup_v2.c isolate/cpulist.c

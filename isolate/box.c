@@ -265,10 +265,11 @@ void box_forget_use(struct box_use *use)
 
 /* --- in memory ------------------------------------------------------------------------------- */
 
-int box_begin_in_memory(const struct box *b, uint64_t bytes, struct box_use *out, struct err *e)
+int box_begin_in_memory(const struct box *b, const struct room *room, struct box_use *out,
+			struct err *e)
 {
 	*out = BOX_USE_NONE;
-	out->mnt_fd = mnt_new_tmpfs(bytes, b->uid, b->gid, "0700",
+	out->mnt_fd = mnt_new_tmpfs(room->bytes, room->inodes, b->uid, b->gid, "0700",
 				    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e);
 	if (out->mnt_fd < 0)
 		return err_wrap(e, "the box");

@@ -16,6 +16,7 @@
 #include "common/digest.h"
 #include "common/err.h"
 #include "isolate/config.h"
+#include "isolate/lock.h"
 #include "isolate/limits.h"
 #include "isolate/priv.h"
 
@@ -53,6 +54,21 @@ int box_files_owner(const struct box *b, uid_t *out, struct err *e) NODISCARD;
 /* Make the directories, which must not exist; box/ belongs to owner. As root. */
 int box_create(struct box *b, const struct priv *owner, struct err *e) NODISCARD;
 
+/* Decide how box/ can be bounded to d->room: by a quota of the project b->uid where the file system
+ * of box_root enforces those, otherwise for --disk (d->all) by a tmpfs of at most tmp_max bytes.
+ * ERR_CONFIG where neither is to be had. As root. */
+int box_plan_bound(const struct box *b, uint64_t tmp_max, struct lock_disk *d,
+		   struct err *e) NODISCARD;
+/* Do it, to the new box/. A tmpfs is seen wherever the caller's mounts are. As root. */
+int box_bound(const struct box *b, const struct priv *owner, const struct lock_disk *d,
+	      struct err *e) NODISCARD;
+/* Before a run: is it still there? ERR_CONFIG. */
+int box_check_bound(const struct box *b, const struct lock_disk *d, struct err *e) NODISCARD;
+/* Before box_remove: take away a quota that d tells of, and any tmpfs on box/. As root. */
+int box_unbound(const struct box *b, const struct lock_disk *d, struct err *e) NODISCARD;
+/* After a run of a box with a bound: has it no block or no inode left? */
+bool box_is_full(const struct box_use *use);
+
 /* Note in `image` which image the box is pinned to. As root. */
 int box_write_image(const struct box *b, const char *store_path, const struct digest *image,
 		    struct err *e) NODISCARD;
@@ -67,10 +83,10 @@ int box_begin_use(const struct box *b, const struct priv *owner, struct box_use 
 		  struct err *e) NODISCARD;
 
 /* The box of --once, which is only there during the run: mnt_fd is an empty file system in memory
- * of at most so many bytes, the box's user's own. Nobody else ever sees it, so there is nothing to
+ * of this size, the box's user's own. Nobody else ever sees it, so there is nothing to
  * tidy up, and it is gone with the last descriptor, also after a kill. The stage is box_root. As
  * root. */
-int box_begin_in_memory(const struct box *b, uint64_t bytes, struct box_use *out,
+int box_begin_in_memory(const struct box *b, const struct room *room, struct box_use *out,
 			struct err *e) NODISCARD;
 /* Fill use->left; what else `use` holds stays for box_forget_use. */
 int box_end_in_memory(const struct box_use *use, struct err *e) NODISCARD;

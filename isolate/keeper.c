@@ -298,6 +298,7 @@ static int on_report(struct keeper *k, const struct run_report *r, int fds[REPOR
 		if (!k->ended || k->told)
 			break;
 		k->told = true;
+		k->out.disk_hit = r->disk_full;
 		k->out.usage = (struct usage){
 			.cpu_ns = r->cpu_user_ns + r->cpu_system_ns,
 			.cpu_user_ns = {.known = true, .n = r->cpu_user_ns},

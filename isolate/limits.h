@@ -6,6 +6,12 @@
 #include "common/defs.h"
 #include "common/err.h"
 
+/* How much may be written into some place: 0 = no bound. */
+struct room {
+	uint64_t bytes;
+	uint64_t inodes; /* files, directories, links */
+};
+
 struct limits {
 	uint64_t cpu_ns;       /* --time; 0 = none */
 	uint64_t wall_ns;      /* --wall-time; 0 = none */

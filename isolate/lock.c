@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -47,6 +48,12 @@ int lock_format(const struct lock_record *r, char *buf, size_t size, size_t *len
 			  r->ready, r->cg, r->running);
 		if (r->once)
 			text_add(&t, "once = 1\n");
+		if (r->disk.room.bytes || r->disk.room.inodes)
+			text_addf(&t,
+				  "disk_bytes = %" PRIu64 "\ndisk_inodes = %" PRIu64
+				  "\ndisk_all = %d\ntmpfs = %d\nproject = %" PRIu32 "\n",
+				  r->disk.room.bytes, r->disk.room.inodes, r->disk.all,
+				  r->disk.tmpfs, r->disk.project);
 		if (r->has_image)
 			text_addf(&t, "image = %s\nown = %d\nstore = %s\n",
 				  digest_text(&r->image).s, r->image_own, r->store_path);
@@ -64,6 +71,26 @@ static int parse_bool(const char *key, const char *value, bool *out, struct err 
 	if (num_parse_u64(value, 0, 1, key, &v, e) < 0)
 		return -1;
 	*out = v == 1;
+	return 0;
+}
+
+static int parse_disk(struct lock_disk *d, const char *key, const char *value, struct err *e)
+{
+	uint64_t v;
+
+	if (strcmp(key, "disk_all") == 0)
+		return parse_bool(key, value, &d->all, e);
+	if (strcmp(key, "tmpfs") == 0)
+		return parse_bool(key, value, &d->tmpfs, e);
+	if (strcmp(key, "disk_bytes") == 0)
+		return num_parse_u64(value, 0, UINT64_MAX, key, &d->room.bytes, e);
+	if (strcmp(key, "disk_inodes") == 0)
+		return num_parse_u64(value, 0, UINT64_MAX, key, &d->room.inodes, e);
+	if (strcmp(key, "project") != 0)
+		return err_set(e, ERR_CONFIG, "unknown key '%s'", text_quote(key).s);
+	if (num_parse_u64(value, 0, UINT32_MAX, key, &v, e) < 0)
+		return -1;
+	d->project = (uint32_t)v;
 	return 0;
 }
 
@@ -86,6 +113,9 @@ static int parse_pair(struct lock_record *r, const char *key, const char *value,
 		return parse_bool(key, value, &r->running, e);
 	if (strcmp(key, "once") == 0)
 		return parse_bool(key, value, &r->once, e);
+	if (strncmp(key, "disk", 4) == 0 || strcmp(key, "tmpfs") == 0 ||
+	    strcmp(key, "project") == 0)
+		return parse_disk(&r->disk, key, value, e);
 	if (strcmp(key, "own") == 0)
 		return parse_bool(key, value, &r->image_own, e);
 	if (strcmp(key, "image") == 0) {

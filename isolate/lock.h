@@ -8,6 +8,15 @@
 #include "common/defs.h"
 #include "common/digest.h"
 #include "common/err.h"
+#include "isolate/limits.h"
+
+/* What --init --disk or --quota made of box/. */
+struct lock_disk {
+	struct room room; /* 0 and 0: no bound, and nothing of the rest holds */
+	bool all;   /* --disk: each file system in memory of the program has the same bounds */
+	bool tmpfs; /* box/ is a file system in memory, mounted there */
+	uint32_t project; /* box/ is this project, which has a quota; 0: none */
+};
 
 /* What is written in the file. An empty file: nobody's box. */
 struct lock_record {
@@ -17,6 +26,7 @@ struct lock_record {
 	bool cg;      /* made with --cg */
 	bool running; /* a run began and did not come to its end: leftovers are possible */
 	bool once;    /* --once has it for a run: nobody's when the lock is free, nothing on disk */
+	struct lock_disk disk;
 	bool has_image; /* pinned by --init --image */
 	struct digest image;
 	bool image_own; /* it is in a user's store (store_path), not in the system's */

@@ -204,6 +204,7 @@ int call_register_box(struct call *c, bool was_his, struct err *e)
 static int make_box(struct call *c, const struct lock_record *fresh, struct err *e)
 {
 	struct lock_record *r = &c->lock.record;
+	struct lock_disk old = r->exists ? r->disk : (struct lock_disk){0};
 	bool was_his = r->exists && !r->once && r->owner == fresh->owner;
 
 	if (call_end_leftovers(c, e) < 0)
@@ -214,8 +215,10 @@ static int make_box(struct call *c, const struct lock_record *fresh, struct err 
 		return -1;
 	/* Owner first: a box half made must not be anybody's. */
 	*r = *fresh;
-	if (call_register_box(c, was_his, e) < 0 || box_remove(&c->box, e) < 0 ||
-	    box_create(&c->box, &c->priv, e) < 0)
+	if (call_register_box(c, was_his, e) < 0 || box_unbound(&c->box, &old, e) < 0 ||
+	    box_remove(&c->box, e) < 0 || box_create(&c->box, &c->priv, e) < 0)
+		return -1;
+	if (box_bound(&c->box, &c->priv, &r->disk, e) < 0)
 		return -1;
 	if (r->has_image && box_write_image(&c->box, r->store_path, &r->image, e) < 0)
 		return -1;
@@ -236,7 +239,7 @@ static int unmake_box(struct call *c, struct err *e)
 		if (lock_write(&c->lock, e) < 0)
 			return -1;
 	}
-	if (box_remove(&c->box, e) < 0)
+	if (box_unbound(&c->box, &r->disk, e) < 0 || box_remove(&c->box, e) < 0)
 		return -1;
 	*r = (struct lock_record){0};
 	return lock_write(&c->lock, e);
@@ -254,11 +257,18 @@ static void undo_init(struct call *c)
 
 static int do_init(struct call *c, struct err *e)
 {
-	struct lock_record fresh = {.exists = true, .owner = c->priv.uid, .cg = c->opts.limits.cg};
+	struct lock_record fresh = {
+		.exists = true,
+		.owner = c->priv.uid,
+		.cg = c->opts.limits.cg,
+		.disk.room = c->opts.disk_given ? c->opts.disk : c->opts.quota,
+		.disk.all = c->opts.disk_given,
+	};
 
 	if (may_init(c, e) < 0 || (c->opts.image && pin_image(c, &fresh, e) < 0))
 		return -1;
-	if (priv_as_root(&c->priv, e) < 0)
+	if (priv_as_root(&c->priv, e) < 0 ||
+	    box_plan_bound(&c->box, c->config.tmp_bytes, &fresh.disk, e) < 0)
 		return -1;
 	if (make_box(c, &fresh, e) < 0) {
 		/* Which one it was, nobody knows. */

@@ -43,6 +43,21 @@ static int check_box(const struct call *c, struct err *e)
 	return 0;
 }
 
+/* The bounds of a box are made by --init. --quota may be given again, and means nothing then, as
+ * with the well-known tool; --disk must be the same. */
+static int check_disk(const struct call *c, struct err *e)
+{
+	const struct lock_disk *d = &c->lock.record.disk;
+	const struct opts *o = &c->opts;
+
+	if (!o->disk_given || o->mode == MODE_ONCE ||
+	    (d->all && d->room.bytes == o->disk.bytes && d->room.inodes == o->disk.inodes))
+		return 0;
+	return err_set(e, ERR_USAGE,
+		       "box %u was initialised %s --disk: it is --init that bounds a box",
+		       c->box.id, d->all ? "with another" : "without");
+}
+
 static int find_image(struct call *c, struct run *run, struct err *e)
 {
 	const struct lock_record *r = &c->lock.record;
@@ -74,7 +89,15 @@ static int find_image(struct call *c, struct run *run, struct err *e)
 static int ready_once(struct call *c, struct run *run, struct err *e)
 {
 	struct lock_record *r = &c->lock.record;
+	struct lock_disk disk = {
+		.room = c->opts.disk_given ? c->opts.disk : c->opts.quota,
+		.all = c->opts.disk_given,
+	};
 
+	if (disk.room.bytes > c->config.tmp_bytes)
+		return err_set(e, ERR_CONFIG, "--once keeps the box in memory: at most tmp_size");
+	if (!disk.room.bytes)
+		disk.room.bytes = c->config.tmp_bytes;
 	if (call_end_leftovers(c, e) < 0)
 		return -1;
 	/* Lock files can be lost. */
@@ -85,6 +108,7 @@ static int ready_once(struct call *c, struct run *run, struct err *e)
 		.owner = c->priv.uid,
 		.cg = c->opts.limits.cg,
 		.once = true,
+		.disk = disk,
 		.running = true,
 		.has_image = run->has_image,
 		.image = run->image.digest,
@@ -93,7 +117,7 @@ static int ready_once(struct call *c, struct run *run, struct err *e)
 	if (call_register_box(c, false, e) < 0)
 		return -1;
 	run->begun = true;
-	return box_begin_in_memory(&c->box, c->config.tmp_bytes, &run->use, e);
+	return box_begin_in_memory(&c->box, &r->disk.room, &run->use, e);
 }
 
 /* The box is ours to use: first what a dead keeper left, then the mark that we are at work, then
@@ -106,6 +130,8 @@ static int ready_box(struct call *c, struct run *run, struct err *e)
 		return -1;
 	if (c->opts.mode == MODE_ONCE)
 		return ready_once(c, run, e);
+	if (box_check_bound(&c->box, &r->disk, e) < 0)
+		return -1;
 	if (r->running) {
 		struct box_use none = BOX_USE_NONE;
 
@@ -123,6 +149,7 @@ static int ready_box(struct call *c, struct run *run, struct err *e)
 /* As the caller: everything he names is opened with his rights. */
 static int ready_root(struct call *c, struct run *run, struct err *e)
 {
+	const struct lock_disk *d = &c->lock.record.disk;
 	const struct rootfs_spec spec = {
 		.rules = &run->rules,
 		.image = run->has_image ? &run->image.layers : NULL,
@@ -134,7 +161,8 @@ static int ready_root(struct call *c, struct run *run, struct err *e)
 		.stage_fd = run->use.stage_fd,
 		.uid = c->box.uid,
 		.gid = c->box.gid,
-		.tmp_bytes = c->config.tmp_bytes,
+		.tmp.bytes = d->all ? MIN(d->room.bytes, c->config.tmp_bytes) : c->config.tmp_bytes,
+		.tmp.inodes = d->all ? d->room.inodes : 0,
 	};
 	bool image_env = run->has_image && !c->opts.no_image_env;
 
@@ -250,6 +278,9 @@ static int use_box(struct call *c, struct run *run, struct err *e)
 	}
 	if (rc == 0)
 		rc = start_and_watch(c, run, e);
+	if (rc == 0 && c->lock.record.disk.room.bytes + c->lock.record.disk.room.inodes > 0 &&
+	    box_is_full(&run->use))
+		run->outcome.disk_hit = true;
 	if (run->begun)
 		rc = tidy_box(c, run, rc < 0, e);
 	if (priv_as_caller(&c->priv, &worse) < 0) {
@@ -325,6 +356,8 @@ int call_run(struct call *c, int *rc, struct err *e)
 	struct verdict verdict;
 	int done = check_box(c, e);
 
+	if (done == 0)
+		done = check_disk(c, e);
 	if (done == 0)
 		done = check_net(c, e);
 	if (done == 0)

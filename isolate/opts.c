@@ -17,6 +17,8 @@
 #define COUNT_MAX INT32_MAX
 /* FILTER_ALL. Callers say 65535 for all, also for those that are yet to come. */
 #define SYSCALLS_ALL 31
+/* A few blocks, or nothing could be made at all. */
+#define DISK_MIN (16 * 1024)
 
 /* --- one parser for each option -------------------------------------------------------------- */
 
@@ -147,6 +149,59 @@ static int opt_cpus(void *ctx, const char *v, struct err *e)
 	if (milli < CPU_MILLI_MIN && strspn(v, "0.") != strlen(v))
 		return err_set(e, ERR_USAGE, "--cpus: the least is 0.01");
 	((struct opts *)ctx)->limits.cpu_milli = milli;
+	return 0;
+}
+
+/* Cut "A,B" at the comma: *second is B, or NULL. */
+static int split_pair(const char *v, const char *name, char *first, size_t size,
+		      const char **second, struct err *e)
+{
+	size_t len = strcspn(v, ",");
+
+	if (text_format(first, size, "%.*s", (int)len, v) < 0)
+		return err_set(e, ERR_USAGE, "%s: '%s' is too long", name, text_quote(v).s);
+	*second = v[len] ? v + len + 1 : NULL;
+	return 0;
+}
+
+static int opt_quota(void *ctx, const char *v, struct err *e)
+{
+	struct opts *o = ctx;
+	uint64_t blocks, inodes;
+	char first[32];
+	const char *second;
+
+	if (split_pair(v, "--quota", first, sizeof(first), &second, e) < 0)
+		return -1;
+	if (!second)
+		return err_set(e, ERR_USAGE, "--quota needs BLOCKS,INODES, not '%s'",
+			       text_quote(v).s);
+	if (num_parse_u64(first, 0, KIB_MAX, "--quota", &blocks, e) < 0 ||
+	    num_parse_u64(second, 0, COUNT_MAX, "--quota", &inodes, e) < 0)
+		return -1;
+	o->quota = (struct room){.bytes = blocks * 1024, .inodes = inodes};
+	o->quota_given = true;
+	return 0;
+}
+
+static int opt_disk(void *ctx, const char *v, struct err *e)
+{
+	struct opts *o = ctx;
+	struct room room = {0};
+	char first[32];
+	const char *second;
+
+	if (split_pair(v, "--disk", first, sizeof(first), &second, e) < 0 ||
+	    num_parse_size(first, "--disk", &room.bytes, e) < 0)
+		return -1;
+	if (room.bytes < DISK_MIN || room.bytes > KIB_MAX)
+		return err_set(e, ERR_USAGE, "--disk: '%s' is less than 16K, or too much",
+			       text_quote(v).s);
+	room.inodes = MAX(room.bytes / 4096, 1024);
+	if (second && num_parse_u64(second, 8, COUNT_MAX, "--disk", &room.inodes, e) < 0)
+		return -1;
+	o->disk = room;
+	o->disk_given = true;
 	return 0;
 }
 
@@ -302,6 +357,10 @@ static const struct optab_row table[] = {
 	{"processes", 'p', OPTAB_OPTIONAL, "N", "processes and threads; default 1", opt_processes},
 	{"stack", 'k', OPTAB_REQUIRED, "K", "stack of each process", opt_stack},
 	{"fsize", 'f', OPTAB_REQUIRED, "K", "size of each file written", opt_fsize},
+	{"disk", 0, OPTAB_REQUIRED, "SIZE[,N]", "bytes (or 5M, 1G) and files in the box (--init)",
+	 opt_disk},
+	{"quota", 'q', OPTAB_REQUIRED, "KIB,N", "disk quota of the box, by quotas (--init)",
+	 opt_quota},
 	{"open-files", 'n', OPTAB_REQUIRED, "N", "open files of each process; default 1024",
 	 opt_open_files},
 	{"core", 0, OPTAB_REQUIRED, "K", "size of core dumps; default none", opt_core},
@@ -371,6 +430,8 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 		return err_set(e, ERR_USAGE, "--meta-format=json needs --meta");
 	if (o->limits.cpu_milli && !o->limits.cg)
 		return err_set(e, ERR_USAGE, "--cpus needs --cg");
+	if (o->disk_given && o->quota_given)
+		return err_set(e, ERR_USAGE, "--disk and --quota exclude each other");
 	if (o->redirect.err && o->redirect.err_to_out)
 		return err_set(e, ERR_USAGE, "--stderr and --stderr-to-stdout exclude each other");
 	if (o->as_uid_given != o->as_gid_given)

@@ -45,6 +45,9 @@ struct opts {
 	const char *image; /* reference, or NULL */
 	bool no_image_env;
 
+	bool disk_given, quota_given;
+	struct room disk;  /* --disk; inodes 0: in proportion */
+	struct room quota; /* --quota */
 	bool cg_mem_given;
 	bool no_cg_timing;
 	bool share_net;

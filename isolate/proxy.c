@@ -196,7 +196,7 @@ static int run(const struct run_spec *s, int keeper_sock, int sock, struct err *
 		return -1;
 	cleanup_fd(&proc_fd);
 	tty_close_slave(s->tty);
-	rootfs_free(s->rootfs);
+	rootfs_close_sources(s->rootfs);
 	/* All that is left to do is to kill; nothing outside this namespace can be named. */
 	if (priv_limit_caps(UINT64_C(1) << CAP_KILL, e) < 0)
 		return -1;
@@ -206,6 +206,7 @@ static int run(const struct run_spec *s, int keeper_sock, int sock, struct err *
 		return err_sys(e, ERR_SYSTEM, "report to the keeper");
 	if (end_rest(&r, e) < 0)
 		return -1;
+	r.disk_full = rootfs_is_full(s->rootfs);
 	if (report_send(sock, &r, NULL, 0) < 0)
 		return err_sys(e, ERR_SYSTEM, "report to the keeper");
 	return 0;

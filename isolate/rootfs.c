@@ -73,6 +73,22 @@ int rootfs_prepare(const struct rootfs_spec *spec, const struct priv *p, struct 
 	return 0;
 }
 
+void rootfs_close_sources(struct rootfs *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (r->sources[i].kind != SOURCE_NEW)
+			cleanup_fd(&r->sources[i].fd);
+}
+
+bool rootfs_is_full(const struct rootfs *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (r->sources[i].kind == SOURCE_NEW && r->sources[i].fd >= 0 &&
+		    mnt_is_full(r->sources[i].fd))
+			return true;
+	return false;
+}
+
 void rootfs_free(struct rootfs *r)
 {
 	if (!r)
@@ -185,6 +201,22 @@ static bool box_is_shown_once(const struct rootfs *r)
 	return whole <= 1 && !parts;
 }
 
+/* One that the program can fill is kept for rootfs_is_full. */
+static int make_new(struct rootfs *r, size_t i, struct err *e)
+{
+	const struct dirrule *rule = &r->spec.rules->rules[i];
+	auto_fd fd = fs_make(&r->spec, rule, e);
+
+	if (fd < 0)
+		return -1;
+	if ((rule->flags & DIR_TMP) || ((rule->flags & DIR_RW) && !strcmp(rule->out, "tmpfs"))) {
+		r->sources[i].fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (r->sources[i].fd < 0)
+			return err_sys(e, ERR_SYSTEM, "duplicate descriptor");
+	}
+	return take_fd(&fd);
+}
+
 /* A detached mount that rule i shows; a new descriptor. */
 static int take_mount(struct rootfs *r, size_t i, bool box_once, struct err *e)
 {
@@ -197,7 +229,7 @@ static int take_mount(struct rootfs *r, size_t i, bool box_once, struct err *e)
 	case SOURCE_MOUNT:
 		return take_fd(&src->fd);
 	case SOURCE_NEW:
-		return fs_make(&r->spec, rule, e);
+		return make_new(r, i, e);
 	case SOURCE_BOX:
 		break;
 	case SOURCE_NONE:

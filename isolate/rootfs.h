@@ -8,6 +8,7 @@
 #include "common/defs.h"
 #include "common/err.h"
 #include "isolate/dirrules.h"
+#include "isolate/limits.h"
 #include "isolate/priv.h"
 #include "mount/layers.h"
 
@@ -32,7 +33,7 @@ struct rootfs_spec {
 			   together there in the private namespace; borrowed */
 	uid_t uid;	/* of the program: owner of /tmp and of writable tmpfs mounts */
 	gid_t gid;
-	uint64_t tmp_bytes; /* size of each tmpfs the program can write */
+	struct room tmp; /* of each tmpfs the program can write; inodes 0: in proportion */
 };
 
 struct rootfs; /* sources opened and cloned, ready to be put in place */
@@ -54,6 +55,12 @@ int rootfs_prepare(const struct rootfs_spec *spec, const struct priv *p, struct 
  * Trusts: nothing inside images, boxes and bound directories; creates nothing in them.
  * Must not: follow a symbolic link in there. */
 int rootfs_enter(struct rootfs *r, int *proc_fd, struct err *e) NODISCARD;
+
+/* In the proxy, after that: close all but what rootfs_is_full looks at. */
+void rootfs_close_sources(struct rootfs *r);
+
+/* In the proxy: has a tmpfs that the program can write no block or no inode left? */
+bool rootfs_is_full(const struct rootfs *r);
 
 /* Close what rootfs_prepare opened; in keeper and proxy. */
 void rootfs_free(struct rootfs *r);

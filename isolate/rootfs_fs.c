@@ -32,7 +32,7 @@ int fs_make_proc_for_keeper(struct err *e)
 
 int fs_make_tmpfs(const struct rootfs_spec *s, uint64_t attrs, struct err *e)
 {
-	return mnt_new_tmpfs(s->tmp_bytes, s->uid, s->gid, "1777", attrs, e);
+	return mnt_new_tmpfs(s->tmp.bytes, s->tmp.inodes, s->uid, s->gid, "1777", attrs, e);
 }
 
 static const struct {

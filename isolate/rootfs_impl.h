@@ -12,7 +12,7 @@ enum source_kind {
 	SOURCE_NONE,  /* removed, or `maybe` and not there */
 	SOURCE_MOUNT, /* fd is a detached mount, ready */
 	SOURCE_BOX,   /* the box directory itself (fd -1), or a directory in it (fd: O_PATH) */
-	SOURCE_NEW,   /* a new file system, made in the proxy */
+	SOURCE_NEW, /* a new file system, made in the proxy; fd then: its mount, if it is a tmpfs */
 };
 
 struct source {

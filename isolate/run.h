@@ -57,6 +57,7 @@ struct run_report {
 	uint64_t max_rss_kib; /* of the largest process */
 	uint64_t csw_voluntary, csw_forced;
 	uint64_t faults_minor, faults_major;
+	bool disk_full; /* a file system in memory of the program */
 	struct err err;
 };
 

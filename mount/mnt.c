@@ -87,21 +87,32 @@ int mnt_new(const char *type, const char *const *options, uint64_t attrs, struct
 #define BYTES_PER_INODE 4096
 #define INODES_MIN	1024
 
-int mnt_new_tmpfs(uint64_t bytes, uid_t uid, gid_t gid, const char *mode, uint64_t attrs,
-		  struct err *e)
+int mnt_new_tmpfs(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid, const char *mode,
+		  uint64_t attrs, struct err *e)
 {
-	char size[40], inodes[40], owner[24], group[24], perm[24];
-	const char *options[] = {size, inodes, owner, group, perm, NULL};
+	char size[40], number[40], owner[24], group[24], perm[24];
+	const char *options[] = {size, number, owner, group, perm, NULL};
 
+	if (inodes == 0)
+		inodes = MAX(bytes / BYTES_PER_INODE, INODES_MIN);
 	/* size=0 would mean no limit at all. */
 	if (text_format(size, sizeof(size), "size=%" PRIu64, MAX(bytes, 1)) ||
-	    text_format(inodes, sizeof(inodes), "nr_inodes=%" PRIu64,
-			MAX(bytes / BYTES_PER_INODE, INODES_MIN)) ||
+	    text_format(number, sizeof(number), "nr_inodes=%" PRIu64, inodes) ||
 	    text_format(owner, sizeof(owner), "uid=%u", uid) ||
 	    text_format(group, sizeof(group), "gid=%u", gid) ||
 	    text_format(perm, sizeof(perm), "mode=%s", mode))
 		return err_sys(e, ERR_BUG, "options of tmpfs");
 	return mnt_new("tmpfs", options, attrs, e);
+}
+
+/* Of a directory with a project quota, ext4 and XFS tell the quota's figures. Files grow by pages,
+ * also where blocks are smaller. */
+bool mnt_is_full(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 &&
+	       (fs.f_ffree == 0 || (uint64_t)fs.f_bfree * (uint64_t)fs.f_bsize < 4096);
 }
 
 int mnt_clone(int fd, bool recursive, uint64_t attrs, const char *what, struct err *e)

@@ -15,10 +15,14 @@
  * the kernel left in the fs context go into *e. Returns a detached mount fd or -1. */
 int mnt_new(const char *type, const char *const *options, uint64_t attrs, struct err *e);
 
-/* A new tmpfs of so many bytes, and inodes in proportion (each takes memory that no size counts),
- * whose root belongs to uid and gid with this octal mode. As mnt_new. */
-int mnt_new_tmpfs(uint64_t bytes, uid_t uid, gid_t gid, const char *mode, uint64_t attrs,
-		  struct err *e);
+/* A new tmpfs whose root belongs to uid and gid with this octal mode. inodes 0: in proportion to
+ * bytes (each takes memory that no size counts). As mnt_new. */
+int mnt_new_tmpfs(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid, const char *mode,
+		  uint64_t attrs, struct err *e);
+
+/* Has the file system at fd, or the quota of the directory fd, not a page left, or no inode? False
+ * when that cannot be told. */
+bool mnt_is_full(int fd);
 
 /* The steps of mnt_new for those who have options that are no text. fs_fd is of fsopen(2).
  * mnt_fs_option: one "key=value" or "flag"; a value of 256 bytes or more is EINVAL (6.18).

@@ -23,6 +23,9 @@ static const char *const bad[] = {
 	"owner = 1\nready = 2\n",
 	"owner = 1\nwhat = 1\n",
 	"owner = 1\nimage = sha256:1\n",
+	"owner = 1\nproject = 4294967296\n",
+	"owner = 1\ndisk_bytes = -1\n",
+	"owner = 1\ndisk = 1\n",
 	"owner = 1",
 	"owner\n",
 };
@@ -31,6 +34,9 @@ static bool same(const struct lock_record *a, const struct lock_record *b)
 {
 	return a->exists == b->exists && a->owner == b->owner && a->ready == b->ready &&
 	       a->cg == b->cg && a->running == b->running && a->once == b->once &&
+	       a->disk.room.bytes == b->disk.room.bytes &&
+	       a->disk.room.inodes == b->disk.room.inodes && a->disk.all == b->disk.all &&
+	       a->disk.tmpfs == b->disk.tmpfs && a->disk.project == b->disk.project &&
 	       a->has_image == b->has_image && a->image_own == b->image_own &&
 	       strcmp(a->image.hex, b->image.hex) == 0 && strcmp(a->store_path, b->store_path) == 0;
 }
@@ -43,10 +49,18 @@ static void test_file(struct tap *t)
 				       .ready = true,
 				       .cg = true,
 				       .running = true,
+				       .disk = {.room = {UINT64_MAX, 7},
+						.all = true,
+						.tmpfs = true,
+						.project = UINT32_MAX},
 				       .has_image = true,
 				       .image_own = true,
 				       .store_path = "/home/u/.local/share/isolate/images"};
-	struct lock_record short_one = {.exists = true, .owner = 1, .once = true}, none = {0};
+	struct lock_record short_one = {.exists = true,
+					.owner = 1,
+					.once = true,
+					.disk.room.inodes = 1},
+			   none = {0};
 	const struct lock_record *all[] = {&long_one, &short_one, &long_one, &none, &short_one};
 	int dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct lock l = {.fd = -1}, again = {.fd = -1};

@@ -471,7 +471,7 @@ static int run_row(const struct root_row *row, char *got, size_t size, struct er
 	spec.box_mnt_fd = box_mnt;
 	spec.box_dir_fd = box_dir;
 	spec.stage_fd = stage;
-	spec.tmp_bytes = 1 << 20;
+	spec.tmp.bytes = 1 << 20;
 	if (row->layers) {
 		must(!rootfs_detach_store(&store, &p, e), e->text);
 		for (int i = 0; i < row->layers; i++) {

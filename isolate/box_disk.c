@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* How much a box on disk may hold: by a project quota, or by a file system in memory on box/. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/path.h"
+#include "common/text.h"
+#include "isolate/box.h"
+#include "isolate/quota.h"
+#include "mount/mnt.h"
+
+int box_plan_bound(const struct box *b, uint64_t tmp_max, struct lock_disk *d, struct err *e)
+{
+	if (!d->room.bytes && !d->room.inodes)
+		return 0;
+	if (quota_in_force(b->root_fd)) {
+		d->project = b->uid;
+		return 0;
+	}
+	if (!d->all)
+		return err_set(e, ERR_CONFIG,
+			       "--quota: the file system of boxes enforces no quotas of projects "
+			       "(ext4, XFS: mount it with prjquota; user quotas would count all "
+			       "that you have there); --disk does without");
+	if (d->room.bytes > tmp_max)
+		return err_set(
+			e, ERR_CONFIG,
+			"--disk: more than tmp_size in the configuration needs a file system "
+			"of boxes with quotas of projects (ext4, XFS: mount it with prjquota)");
+	d->tmpfs = true;
+	return 0;
+}
+
+static int by_quota(const struct box *b, const struct lock_disk *d, struct err *e)
+{
+	auto_fd fd = path_open_beneath(b->dir_fd, "box", O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return err_sys(e, ERR_SYSTEM, "open '%s/box'", b->path);
+	return quota_set(fd, d->project, &d->room, e);
+}
+
+static int by_tmpfs(const struct box *b, const struct priv *owner, const struct lock_disk *d,
+		    struct err *e)
+{
+	auto_fd place = path_open_beneath(b->dir_fd, "box", O_PATH | O_DIRECTORY, 0);
+	auto_fd mnt = -1;
+
+	if (place < 0)
+		return err_sys(e, ERR_SYSTEM, "open '%s/box'", b->path);
+	mnt = mnt_new_tmpfs(d->room.bytes, d->room.inodes, owner->uid, owner->gid, "0700",
+			    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e);
+	if (mnt < 0)
+		return -1;
+	return mnt_attach(mnt, place, "the box", e);
+}
+
+int box_bound(const struct box *b, const struct priv *owner, const struct lock_disk *d,
+	      struct err *e)
+{
+	if (d->project)
+		return by_quota(b, d, e);
+	return d->tmpfs ? by_tmpfs(b, owner, d, e) : 0;
+}
+
+/* Is box/ where a tmpfs is mounted? */
+static int find_tmpfs(const struct box *b, bool *found, struct err *e)
+{
+	auto_fd fd = path_open_beneath(b->dir_fd, "box", O_PATH | O_DIRECTORY, 0);
+	struct statx own;
+	struct statfs fs;
+
+	*found = false;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, ERR_SYSTEM, "open '%s/box'", b->path);
+	if (statx(fd, "", AT_EMPTY_PATH, 0, &own) < 0 || fstatfs(fd, &fs) < 0)
+		return err_sys(e, ERR_SYSTEM, "look at '%s/box'", b->path);
+	*found = (own.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0 && fs.f_type == TMPFS_MAGIC;
+	return 0;
+}
+
+int box_check_bound(const struct box *b, const struct lock_disk *d, struct err *e)
+{
+	bool found;
+
+	if (!d->tmpfs)
+		return 0;
+	if (find_tmpfs(b, &found, e) < 0)
+		return -1;
+	if (!found)
+		return err_set(e, ERR_CONFIG,
+			       "the file system in memory of box %u (--disk) is not mounted here: "
+			       "--init and --run must be called where the same mounts are",
+			       b->id);
+	return 0;
+}
+
+int box_unbound(const struct box *b, const struct lock_disk *d, struct err *e)
+{
+	char path[64];
+	bool found;
+
+	if (d->project && quota_clear(b->root_fd, d->project, e) < 0)
+		return -1;
+	if (b->dir_fd < 0)
+		return 0;
+	/* Looked for, not remembered: lock files can be lost. By its name below a directory that is
+	 * root's, so that it is what was found. */
+	if (text_format(path, sizeof(path), "/proc/self/fd/%d/box", b->dir_fd) < 0)
+		return err_set(e, ERR_BUG, "path of box %u", b->id);
+	for (;;) {
+		if (find_tmpfs(b, &found, e) < 0)
+			return -1;
+		if (!found)
+			return 0;
+		/* Somebody's working directory there is no reason to keep the box. */
+		if (umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH) < 0)
+			return err_sys(e, ERR_SYSTEM, "unmount '%s/box'", b->path);
+	}
+}
+
+bool box_is_full(const struct box_use *use)
+{
+	int fd = use->files_fd >= 0 ? use->files_fd : use->mnt_fd;
+
+	return fd >= 0 && mnt_is_full(fd);
+}
