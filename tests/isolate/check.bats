@@ -213,6 +213,25 @@ image_root = /run/check-$BOX/images" --cg
 	is "$stderr" ""
 }
 
+@test "check: controllers that only some options need are told as they are" {
+	local have want=ok c
+	need cgroup
+	if [[ $TEST_CG == v2 ]]; then
+		have=" $(cat "$(conf cg_root)/cgroup.controllers") "
+		for c in cpu cpuset io; do [[ $have == *" $c "* ]] || want=warning; done
+	else
+		for c in cpu cpuset blkio; do
+			awk -v c="$c" '$1 == c && $2 != 0 { ok = 1 } END { exit !ok }' /proc/cgroups || want=warning
+		done
+	fi
+	expect 0 isolate --check
+	is "$(state controllers)" "$want"
+	need v1
+	expect 0 check_with "$(over /proc/cgroups $'#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t2\t1\t1\ncpuset\t0\t1\t1\n')" ''
+	is "$(state controllers)" warning
+	tells "missing: cpuset (for boxN.cpus and boxN.mems), blkio (for"
+}
+
 @test "check: ids of real users are a warning" {
 	expect 0 check_with "$(over /etc/passwd $'bob:x:1005:5::/:/bin/sh\n')" $'num_boxes = 10\nfirst_uid = 1000'
 	is "$(state ids)" warning
