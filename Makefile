@@ -84,7 +84,7 @@ isolate_cgroup_src := isolate/cgroup.c isolate/cgroup_cpu.c isolate/cgroup_figur
 	isolate/cgroup_v2.c isolate/cpulist.c
 cgkeeper_src := isolate/cgkeeper.c isolate/cgroup_hold.c $(isolate_cgroup_src)
 isolate_seccomp_src := isolate/seccomp.c isolate/seccomp_compat.c isolate/seccomp_native.c
-isolate_boxes_src := isolate/slots.c
+isolate_boxes_src := isolate/copyio.c isolate/copyrules.c isolate/list.c isolate/slots.c
 isolate_check_src := isolate/check.c isolate/check_config.c isolate/check_finding.c \
 	isolate/check_kernel.c isolate/check_places.c isolate/check_timing.c
 isolate_config_src := isolate/config.c isolate/config_ids.c isolate/idfiles.c
@@ -145,7 +145,9 @@ unit_tests += test_rootfs
 unit_objs_test_rootfs := $(isolate_rootfs_src) isolate/dirrules.c
 unit_tests += test_store
 unit_tests += test_opts
-unit_objs_test_opts := isolate/opts.c isolate/dirrules.c isolate/envrules.c
+unit_tests += test_copyrules
+unit_objs_test_copyrules := isolate/copyrules.c
+unit_objs_test_opts := isolate/opts.c isolate/copyrules.c isolate/dirrules.c isolate/envrules.c
 unit_tests += test_config
 unit_objs_test_config := $(isolate_config_src) isolate/cpulist.c
 unit_tests += test_check
@@ -187,7 +189,7 @@ fuzz_src_dirrules := isolate/dirrules.c
 fuzz_src_envrules := isolate/envrules.c
 fuzz_src_manifest := imgfetch/imgconfig.c imgfetch/json.c imgfetch/manifest.c imgfetch/platform.c
 fuzz_libs_manifest := -ljansson
-fuzz_src_opts := isolate/opts.c isolate/dirrules.c isolate/envrules.c $(isolate_seccomp_src)
+fuzz_src_opts := isolate/opts.c isolate/copyrules.c isolate/dirrules.c isolate/envrules.c $(isolate_seccomp_src)
 fuzz_src_url := imgfetch/netaddr.c imgfetch/url.c
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount $(O)/isolate-cg-keeper

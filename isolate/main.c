@@ -63,6 +63,7 @@
 #include "isolate/check.h"
 #include "isolate/image.h"
 #include "isolate/keeper.h"
+#include "isolate/list.h"
 #include "isolate/main_impl.h"
 #include "isolate/slots.h"
 #include "isolate/sweep.h"
@@ -388,6 +389,27 @@ static int do_check(const struct call *c, const struct err *without, int *rc, st
 	return 0;
 }
 
+/* Root sees all boxes, others their own. */
+static int list_boxes(struct call *c, struct err *e)
+{
+	bool all = c->priv.root && !c->opts.as_uid_given;
+	struct list list = {0};
+	int rc = -1;
+
+	if (priv_as_root(&c->priv, e) == 0 && config_read(&c->config, e) == 0) {
+		c->lock_dir_fd = config_open_dir(c->config.lock_root, 0700, e);
+		if (c->lock_dir_fd < 0)
+			(void)err_wrap(e, "lock_root");
+		else
+			rc = list_read(c->lock_dir_fd, all, c->priv.uid, &list, e);
+	}
+	priv_leave();
+	if (rc == 0)
+		rc = list_print(&list, c->opts.json, e);
+	list_fini(&list);
+	return rc;
+}
+
 static int act(struct call *c, int *rc, struct err *e)
 {
 	int lock_fd = -1;
@@ -398,6 +420,8 @@ static int act(struct call *c, int *rc, struct err *e)
 		return check_config(&c->priv, e);
 	if (c->opts.mode == MODE_PRINT_CG_ROOT)
 		return print_cg_root(c, e);
+	if (c->opts.mode == MODE_LIST)
+		return list_boxes(c, e);
 	if (priv_as_root(&c->priv, e) < 0 || open_box(c, &lock_fd, e) < 0 ||
 	    priv_as_caller(&c->priv, e) < 0)
 		return -1;

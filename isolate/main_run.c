@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* --run: everything is made ready, the keeper runs the program, everything is tidied up. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/path.h"
 #include "common/text.h"
+#include "isolate/copyio.h"
 #include "isolate/image.h"
 #include "isolate/keeper.h"
 #include "isolate/main_impl.h"
@@ -17,7 +20,9 @@ struct run {
 	struct image image;
 	bool has_image;
 	struct dirrules rules;
-	bool begun; /* the box is marked as running by us: tidy_box must follow */
+	struct copyio copies;
+	bool has_copies; /* copies is open */
+	bool begun;	 /* the box is marked as running by us: tidy_box must follow */
 	struct box_use use;
 	struct rootfs *rootfs;
 	struct cgroup *cgroup;
@@ -84,6 +89,81 @@ static int find_image(struct call *c, struct run *run, struct err *e)
 	return image_open(&run->image, &c->priv, e);
 }
 
+/* Whose are the files in the box? On disk they are the caller's, however the program sees them. */
+static struct priv files_owner(const struct call *c)
+{
+	if (c->opts.mode == MODE_ONCE)
+		return (struct priv){.uid = c->box.uid, .gid = c->box.gid};
+	return c->priv;
+}
+
+/* While the working directory is still the caller's. As him. */
+static int open_copies(struct call *c, struct run *run, struct err *e)
+{
+	if (c->opts.copies.count == 0)
+		return 0;
+	run->copies.umask = c->entry.umask;
+	run->copies.caller = c->priv;
+	run->copies.box = files_owner(c);
+	run->has_copies = true;
+	return copyio_open(&run->copies, &c->opts.copies, e);
+}
+
+/* The files of the box, as they are on disk. */
+static int open_files(const struct call *c, const struct run *run, struct err *e)
+{
+	int fd = c->opts.mode == MODE_ONCE
+			 ? fcntl(run->use.mnt_fd, F_DUPFD_CLOEXEC, 3)
+			 : path_open_beneath(c->box.dir_fd, "box", O_PATH | O_DIRECTORY, 0);
+
+	return fd < 0 ? err_sys(e, ERR_SYSTEM, "open '%s/box'", c->box.path) : fd;
+}
+
+/* Before the program can see the box. As root. */
+static int copy_in(const struct call *c, const struct run *run, struct err *e)
+{
+	auto_fd files_fd = -1;
+	struct err worse;
+	int rc;
+
+	if (!run->has_copies)
+		return 0;
+	files_fd = open_files(c, run, e);
+	if (files_fd < 0 || priv_as_caller(&c->priv, e) < 0)
+		return -1;
+	rc = copyio_in(&run->copies, files_fd, e);
+	if (priv_as_root(&c->priv, &worse) < 0) {
+		*e = worse;
+		return -1;
+	}
+	return rc;
+}
+
+/* The run is over and its verdict written. *rc becomes 1 when the program has not left what was
+ * asked for, and 2 when that cannot be put where it was to go. As the caller. */
+static void copy_out(const struct call *c, const struct run *run, int *rc)
+{
+	uint64_t fsize = c->opts.limits.fsize_bytes;
+	auto_fd files_fd = -1;
+	struct err e;
+
+	if (!run->has_copies || run->outcome.killed == KILL_SIGNAL)
+		return;
+	files_fd = open_files(c, run, &e);
+	if (files_fd >= 0 &&
+	    copyio_out(&run->copies, files_fd, fsize > 0 ? fsize : COPYIO_BYTES_MAX, &e) == 0)
+		return;
+	if (files_fd >= 0 && copyio_is_programs_fault(&e)) {
+		/* A program that failed has told why by that. */
+		if (!c->opts.silent && *rc == 0)
+			err_print(PROG, &e);
+		*rc = MAX(*rc, 1);
+		return;
+	}
+	err_print(PROG, &e);
+	*rc = 2;
+}
+
 /* A box of --once was nobody's, and is this caller's as long as the run takes. What an earlier one
  * left, killed, are processes at most. As root. */
 static int ready_once(struct call *c, struct run *run, struct err *e)
@@ -117,7 +197,9 @@ static int ready_once(struct call *c, struct run *run, struct err *e)
 	if (call_register_box(c, false, e) < 0)
 		return -1;
 	run->begun = true;
-	return box_begin_in_memory(&c->box, &r->disk.room, &run->use, e);
+	if (box_begin_in_memory(&c->box, &r->disk.room, &run->use, e) < 0)
+		return -1;
+	return copy_in(c, run, e);
 }
 
 /* The box is ours to use: first what a dead keeper left, then the mark that we are at work, then
@@ -141,7 +223,7 @@ static int ready_box(struct call *c, struct run *run, struct err *e)
 	}
 	r->running = true;
 	run->begun = true;
-	if (lock_write(&c->lock, e) < 0)
+	if (lock_write(&c->lock, e) < 0 || copy_in(c, run, e) < 0)
 		return -1;
 	return box_begin_use(&c->box, &c->priv, &run->use, e);
 }
@@ -369,6 +451,8 @@ int call_run(struct call *c, int *rc, struct err *e)
 	if (done == 0)
 		done = open_tty(c, &run, e);
 	if (done == 0)
+		done = open_copies(c, &run, e);
+	if (done == 0)
 		done = use_box(c, &run, e);
 	tty_end(&run.tty);
 	if (done == 0) {
@@ -379,7 +463,9 @@ int call_run(struct call *c, int *rc, struct err *e)
 	if (done == 0) {
 		tell_verdict(c, &verdict, &run.outcome.usage);
 		*rc = verdict.rc;
+		copy_out(c, &run, rc);
 	}
+	copyio_close(&run.copies);
 	box_forget_use(&run.use);
 	envrules_free_env(run.env);
 	dirrules_fini(&run.rules);

@@ -41,6 +41,7 @@ MODE_OPTION(opt_init, MODE_INIT)
 MODE_OPTION(opt_run, MODE_RUN)
 MODE_OPTION(opt_cleanup, MODE_CLEANUP)
 MODE_OPTION(opt_once, MODE_ONCE)
+MODE_OPTION(opt_list, MODE_LIST)
 MODE_OPTION(opt_print_cg_root, MODE_PRINT_CG_ROOT)
 MODE_OPTION(opt_check, MODE_CHECK)
 MODE_OPTION(opt_check_config, MODE_CHECK_CONFIG)
@@ -289,6 +290,16 @@ static int opt_dir(void *ctx, const char *v, struct err *e)
 	return 0;
 }
 
+static int opt_copy_in(void *ctx, const char *v, struct err *e)
+{
+	return copyrules_add_in(&((struct opts *)ctx)->copies, v, e);
+}
+
+static int opt_copy_out(void *ctx, const char *v, struct err *e)
+{
+	return copyrules_add_out(&((struct opts *)ctx)->copies, v, e);
+}
+
 static int opt_image(void *ctx, const char *v, struct err *e)
 {
 	struct ref ref;
@@ -323,6 +334,8 @@ static const struct optab_row table[] = {
 	{"run", 0, OPTAB_NONE, NULL, "run the command after -- in the box", opt_run},
 	{"cleanup", 0, OPTAB_NONE, NULL, "remove the box", opt_cleanup},
 	{"once", 0, OPTAB_NONE, NULL, "all three in one, in a box of its own", opt_once},
+	{"list", 0, OPTAB_NONE, NULL, "print the boxes that are used (root: everybody's)",
+	 opt_list},
 	{"print-cg-root", 0, OPTAB_NONE, NULL, "print where control groups are made",
 	 opt_print_cg_root},
 	{"check", 0, OPTAB_NONE, NULL, "tell whether this machine is fit for boxes", opt_check},
@@ -371,6 +384,10 @@ static const struct optab_row table[] = {
 	{"stdout", 'o', OPTAB_REQUIRED, "FILE", "output to this file (--run: in the box)",
 	 opt_stdout},
 	{"stderr", 'r', OPTAB_REQUIRED, "FILE", "error output to this file (likewise)", opt_stderr},
+	{"copy-in", 0, OPTAB_REQUIRED, "FILE[=NAME]", "copy it into the box before the run",
+	 opt_copy_in},
+	{"copy-out", 0, OPTAB_REQUIRED, "NAME[=FILE]", "copy it out of the box after the run",
+	 opt_copy_out},
 	{"stderr-to-stdout", 0, OPTAB_NONE, NULL, "standard error where standard output goes",
 	 opt_stderr_to_stdout},
 	{"chdir", 'c', OPTAB_REQUIRED, "DIR", "working directory, from /box", opt_chdir},
@@ -389,7 +406,7 @@ static const struct optab_row table[] = {
 	 opt_meta},
 	{"meta-format", 0, OPTAB_REQUIRED, "F", "text (default), or json with all figures",
 	 opt_meta_format},
-	{"json", 0, OPTAB_NONE, NULL, "print what --check found as JSON", opt_json},
+	{"json", 0, OPTAB_NONE, NULL, "print what --check or --list tell as JSON", opt_json},
 	{"cg-timing", 0, OPTAB_NONE, NULL, "CPU time by the group (default with --cg)",
 	 opt_cg_timing},
 	{"no-cg-timing", 0, OPTAB_NONE, NULL, "CPU time by process even with --cg",
@@ -422,8 +439,10 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 	if ((o->box_auto || o->mode == MODE_ONCE) && o->wait)
 		return err_set(e, ERR_USAGE,
 			       "--wait waits for one box, not for --once or --box-id=auto");
-	if (o->json && o->mode != MODE_CHECK)
-		return err_set(e, ERR_USAGE, "--json goes with --check");
+	if (o->copies.count > 0 && !opts_runs(o))
+		return err_set(e, ERR_USAGE, "--copy-in and --copy-out are for --run and --once");
+	if (o->json && o->mode != MODE_CHECK && o->mode != MODE_LIST)
+		return err_set(e, ERR_USAGE, "--json goes with --check and --list");
 	if (o->cg_mem_given && !o->limits.cg)
 		return err_set(e, ERR_USAGE, "--cg-mem needs --cg");
 	if (o->meta_json && !o->meta)
@@ -474,6 +493,7 @@ void opts_fini(struct opts *o)
 	o->dirs = NULL;
 	o->dir_count = 0;
 	envrules_fini(&o->env);
+	copyrules_fini(&o->copies);
 }
 
 int opts_dirrules(const struct opts *o, bool image, struct dirrules *out, struct err *e)

@@ -7,6 +7,7 @@
 
 #include "common/defs.h"
 #include "common/err.h"
+#include "isolate/copyrules.h"
 #include "isolate/dirrules.h"
 #include "isolate/envrules.h"
 #include "isolate/limits.h"
@@ -18,6 +19,7 @@ enum opts_mode {
 	MODE_RUN,
 	MODE_CLEANUP,
 	MODE_ONCE,
+	MODE_LIST,
 	MODE_PRINT_CG_ROOT,
 	MODE_CHECK,
 	MODE_CHECK_CONFIG,
@@ -42,6 +44,7 @@ struct opts {
 	const char **dirs; /* --dir values in order; owned array */
 	size_t dir_count;
 	bool no_default_dirs;
+	struct copyrules copies;
 	const char *image; /* reference, or NULL */
 	bool no_image_env;
 

@@ -127,7 +127,7 @@ static int copy_piece(int src_fd, int dst_fd, off_t at, off_t len)
 	return 0;
 }
 
-static int copy_data(int src_fd, int dst_fd, off_t size, const volatile sig_atomic_t *stop)
+int copy_contents(int src_fd, int dst_fd, off_t size, const volatile sig_atomic_t *stop)
 {
 	off_t at = 0, end = 0;
 
@@ -169,7 +169,7 @@ int copy_regular(int src_dirfd, int dst_dirfd, const char *name, const struct st
 	auto_fd dst = path_open_beneath(dst_dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (dst < 0)
 		return copy_fault("create", what, e);
-	if (copy_data(src, dst, now.st_size, stop) < 0)
+	if (copy_contents(src, dst, now.st_size, stop) < 0)
 		return copy_fault("copy", what, e);
 	return copy_meta(src, dst, &now, what, e);
 }

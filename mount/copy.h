@@ -19,6 +19,10 @@
 int copy_regular(int src_dirfd, int dst_dirfd, const char *name, const struct stat *st,
 		 const volatile sig_atomic_t *stop, const char *what, struct err *e) NODISCARD;
 
+/* Only the data: the first `size` bytes of one open file to the beginning of another, empty one.
+ * 0 or -1 (errno; EIO when there is less to read). */
+int copy_contents(int src_fd, int dst_fd, off_t size, const volatile sig_atomic_t *stop) NODISCARD;
+
 /* The same for a symbolic link or a fifo; sockets and devices are refused (ERR_VERIFY): a layer in
  * a store has none. */
 int copy_special(int src_dirfd, int dst_dirfd, const char *name, const struct stat *st,
