@@ -43,6 +43,7 @@ static const struct row {
 	{"filter", check_filter, RUN, NEED_PRIV | AS_ROOT, false},
 	{"userns", check_userns, RUN, NEED_PRIV | AS_ROOT, false},
 	{"box_root", check_box_root, RUN, ROOT_CONFIG, false},
+	{"quotas", check_quotas, KINDS, ROOT_CONFIG, false},
 	{"lock_root", check_lock_root, RUN, ROOT_CONFIG, false},
 	{"ids", check_ids, KINDS, CALLER_CONFIG, false},
 	{"idmap", check_idmap, KINDS, ROOT_CONFIG, false},

@@ -70,6 +70,7 @@ void check_overlay(const struct check *c, struct finding *f);
 void check_privileges(const struct check *c, struct finding *f);
 void check_conf(const struct check *c, struct finding *f);
 void check_box_root(const struct check *c, struct finding *f);
+void check_quotas(const struct check *c, struct finding *f);
 void check_lock_root(const struct check *c, struct finding *f);
 void check_ids(const struct check *c, struct finding *f);
 void check_cgroup(const struct check *c, struct finding *f);

@@ -18,6 +18,7 @@
 #include "isolate/cgroup.h"
 #include "isolate/check_impl.h"
 #include "isolate/image.h"
+#include "isolate/quota.h"
 
 /* Less than that is soon used up. */
 #define ROOM_BYTES_LOW	(UINT64_C(64) << 20)
@@ -181,6 +182,21 @@ void check_lock_root(const struct check *c, struct finding *f)
 	else
 		check_set(f, CHECK_OK, NULL, "%s%s", text_quote(c->config->lock_root).s,
 			  exact ? "" : not_yet);
+}
+
+void check_quotas(const struct check *c, struct finding *f)
+{
+	bool exact;
+	struct err ignored;
+	auto_fd fd = check_open_dir(c->config->box_root, &exact, &ignored);
+
+	if (fd >= 0 && quota_in_force(fd))
+		check_set(f, CHECK_OK, NULL, "project quotas on the file system of boxes");
+	else
+		check_set(f, CHECK_WARNING,
+			  "--quota is refused, and --disk keeps boxes in memory: mount ext4 or XFS "
+			  "with prjquota for them",
+			  "no project quotas on the file system of boxes");
 }
 
 /* --- ids ------------------------------------------------------------------------------------- */

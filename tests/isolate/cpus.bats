@@ -3,17 +3,8 @@
 
 load ../lib/common
 
-# with LINES ARG...: isolate with these lines at the end of the configuration, and after $BEFORE.
-with() {
-	local lines=$1
-	shift
-	{ cat "$CONF" && printf '%s\n' "$lines"; } >"$T/conf"
-	chown 0:0 "$T/conf"
-	chmod 644 "$T/conf"
-	unshare --mount --propagation private bash -euc "${BEFORE:-}"'
-		mount --bind "$1" "$2"; shift 2; exec "$@"' _ "$T/conf" "$CONF" \
-		"${CALLER[@]}" "$TEST_PREFIX/bin/isolate" "$@"
-}
+# with LINES ARG...: isolate with these lines at the end of the configuration.
+with() { with_conf "$1" "$TEST_PREFIX/bin/isolate" "${@:2}"; }
 
 # group_file CONTROLLER NAME: the file of the box's group.
 group_file() {
@@ -120,26 +111,31 @@ while time.process_time() < 0.3: pass'
 
 @test "cpus: without its controller a limit on processors is refused" {
 	need cgroup
-	local BEFORE='' c root line args
+	local before c root line args
 	isolate -b "$BOX" --cg --init >/dev/null
 	for c in cpu cpuset; do
+		cp "$CONF" "$T/conf"
 		if [[ $TEST_CG == v1 ]]; then
-			BEFORE="umount \$(awk '/^cgroup / && \$4 ~ /(^|,)$c(,|\$)/ { print \$2 }' /proc/mounts)"
+			before="umount \$(awk '/^cgroup / && \$4 ~ /(^|,)$c(,|\$)/ { print \$2 }' /proc/mounts)"
 		else
 			# All that can be seen is a group that was not given it.
 			root=$(conf cg_root)
 			mkdir "$root/t" "$root/t/boxes"
 			echo '+memory +pids' >"$root/t/cgroup.subtree_control"
-			BEFORE="mkdir -p /run/bare; mount --bind $root/t/boxes /run/bare
-				sed -i 's|^cg_root.*|cg_root = /run/bare|' \"\$1\""
+			before="mkdir -p /run/bare; mount --bind $root/t/boxes /run/bare"
+			sed -i 's|^cg_root.*|cg_root = /run/bare|' "$T/conf"
 		fi
 		line='' args=(--cpus=1)
 		[[ $c == cpu ]] || line="box$BOX.cpus = 0" args=()
-		expect 2 with "$line" "$M" --cg "${args[@]}" -b "$BOX" --run -- /bin/touch ran
+		echo "$line" >>"$T/conf"
+		chown 0:0 "$T/conf"
+		chmod 644 "$T/conf"
+		expect 2 with_mounts "$before; mount --bind '$T/conf' '$CONF'" "$TEST_PREFIX/bin/isolate" \
+			"$M" --cg "${args[@]}" -b "$BOX" --run -- /bin/touch ran
 		one_line
 		says "needs the cgroup controller '$c', which is not "
 		[[ ! -e $BOXES/$BOX/box/ran ]] || fail "it ran"
-		[[ $TEST_CG == v1 ]] || rmdir "$root/t/boxes" "$root/t"
+		[[ $TEST_CG == v1 ]] || rmdir "$root/t/boxes" "$root/t" /run/bare
 	done
 }
 

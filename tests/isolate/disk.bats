@@ -143,6 +143,8 @@ bounds_hold() {
 	says "--quota: the file system of boxes enforces no quotas of projects"
 	[[ ! -e $BOXES/$BOX ]] || fail "a box was made"
 	is "$output" ""
+	expect 0 isolate --check
+	grep -q '^warning *quotas ' "$T/x.out" || fail "--check does not tell"
 	box -q 0,0 --init >/dev/null
 	expect 0 box --quota=1000,100 --run -- /bin/true
 }
@@ -151,6 +153,8 @@ bounds_hold() {
 	quota_place
 	box --disk=1M,100 --init >/dev/null
 	is "$(stat -f -c %T "$BOXES/$BOX/box")" ext2/ext3
+	expect 0 isolate --check
+	grep -q '^ok *quotas ' "$T/x.out" || fail "--check does not see them"
 	bounds_hold 'quota exceeded'
 	box --cleanup
 	isolate -b $((BOX + 1)) --cleanup

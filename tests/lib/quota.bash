@@ -27,6 +27,5 @@ quota_place() {
 # isolate with that configuration, once there is one.
 isolate() {
 	[[ $IMAGE ]] || { as_caller "$TEST_PREFIX/bin/isolate" "$@"; return; }
-	unshare --mount --propagation private bash -euc 'mount --bind "$1" "$2"; shift 2; exec "$@"' \
-		_ "$T/conf" "$CONF" "${CALLER[@]}" "$TEST_PREFIX/bin/isolate" "$@"
+	with_mounts "mount --bind '$T/conf' '$CONF'" "$TEST_PREFIX/bin/isolate" "$@"
 }
