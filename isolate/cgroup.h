@@ -25,9 +25,10 @@ struct cgroup;	     /* the group of one run, held by descriptors */
 int cgroup_find(const char *cg_root, bool move_processes, struct cgroup_place **out,
 		struct err *e) NODISCARD;
 
-/* The name that the place would have, by looking only: nothing is made, enabled or moved, so that
- * cgroup_find may still fail. As root. */
-int cgroup_locate(const char *cg_root, char *name, size_t size, struct err *e) NODISCARD;
+/* The name that the place would have, or the error that cgroup_find would give as far as that can
+ * be told by looking only: nothing is made, enabled or moved. As root. */
+int cgroup_locate(const char *cg_root, bool move_processes, char *name, size_t size,
+		  struct err *e) NODISCARD;
 
 void cgroup_place_free(struct cgroup_place *p);
 

@@ -98,7 +98,8 @@ int cgroup_v2_find(const char *path, enum cgroup_kind kind, bool move_processes,
 
 /* Could they, as far as can be told without making anything? */
 int cgroup_v1_look(const struct cgroup_mounts *m, struct err *e) NODISCARD;
-int cgroup_v2_look(const char *path, enum cgroup_kind kind, struct err *e) NODISCARD;
+int cgroup_v2_look(const char *path, enum cgroup_kind kind, bool move_processes,
+		   struct err *e) NODISCARD;
 
 /* Hand the controllers of the group at fd down to its children. ERR_CONFIG names the one that is
  * missing; errnum is EBUSY where processes in the group forbid it. */

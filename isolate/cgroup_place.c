@@ -153,7 +153,7 @@ static struct spot *decide_new(const char *cg_root, struct err *e)
 	return s;
 }
 
-int cgroup_locate(const char *cg_root, char *name, size_t size, struct err *e)
+int cgroup_locate(const char *cg_root, bool move_processes, char *name, size_t size, struct err *e)
 {
 	auto_free struct spot *s = decide_new(cg_root, e);
 	bool v1;
@@ -161,7 +161,7 @@ int cgroup_locate(const char *cg_root, char *name, size_t size, struct err *e)
 	if (!s)
 		return -1;
 	v1 = s->kind == CGROUP_V1;
-	if (v1 ? cgroup_v1_look(&s->m, e) : cgroup_v2_look(s->path, s->kind, e))
+	if (v1 ? cgroup_v1_look(&s->m, e) : cgroup_v2_look(s->path, s->kind, move_processes, e))
 		return -1;
 	if (text_format(name, size, v1 ? "v1 /%s" : "v2 %s", s->path))
 		return err_sys(e, ERR_CONFIG, "cg_root");

@@ -114,20 +114,28 @@ static int open_group(const char *path, enum cgroup_kind kind, struct err *e)
 	return take_fd(&fd);
 }
 
-int cgroup_v2_look(const char *path, enum cgroup_kind kind, struct err *e)
+/* The group at fd and all above it, as far as the mount shows them. Returns how many, 0 on error.
+ */
+static unsigned open_levels(int fd, int levels[LEVELS_MAX], struct err *e)
 {
-	auto_fd fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	auto_fd parent = -1;
+	unsigned count = 1;
 
-	if (fd < 0 && errno == ENOENT) {
-		parent = open_above(path, kind, e);
-		return parent < 0 ? -1 : 0;
+	levels[0] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (levels[0] < 0) {
+		(void)err_sys(e, ERR_SYSTEM, "duplicate descriptor");
+		return 0;
 	}
-	if (fd < 0)
-		return no_group(path, kind, e);
-	if (!is_v2(fd))
-		return not_v2(path, e);
-	return cgroup_check_owner(fd, path, e);
+	while (count < LEVELS_MAX) {
+		/* Above the mount's root lies another file system. */
+		int up = openat(levels[count - 1], "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (up < 0 || !is_v2(up)) {
+			cleanup_fd(&up);
+			break;
+		}
+		levels[count++] = up;
+	}
+	return count;
 }
 
 static int give(int fd, const char *controller, struct err *e)
@@ -233,27 +241,77 @@ static int empty_root(int root_fd, int boxes_fd, const char *path, struct err *e
 static int enable_all(int fd, const char *path, enum cgroup_kind kind, bool move, struct err *e)
 {
 	int levels[LEVELS_MAX], rc = 0;
-	unsigned count = 0;
+	unsigned count = open_levels(fd, levels, e);
 
-	levels[count] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (levels[count] < 0)
-		return err_sys(e, ERR_SYSTEM, "duplicate descriptor");
-	count++;
-	while (count < LEVELS_MAX) {
-		/* Above the mount's root lies another file system. */
-		int up = openat(levels[count - 1], "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-		if (up < 0 || !is_v2(up)) {
-			cleanup_fd(&up);
-			break;
-		}
-		levels[count++] = up;
-	}
+	if (!count)
+		return -1;
 	for (unsigned i = count; i-- > 0;) {
 		if (!rc) {
 			rc = enable(levels[i], i ? "a parent of " : "", path, kind, e);
 			if (rc && e->errnum == EBUSY && i && move && kind == CGROUP_CONTAINER)
 				rc = empty_root(levels[i], fd, path, e);
+		}
+		cleanup_fd(&levels[i]);
+	}
+	return rc;
+}
+
+/* What enable would find, without doing it: `top` is the highest group that we see. */
+static int look(int fd, bool top, const char *where, const char *path, enum cgroup_kind kind,
+		struct err *e)
+{
+	char list[LIST_SIZE];
+	struct stat st;
+	auto_fd procs = -1;
+
+	if (cgroup_read_file(fd, "cgroup.subtree_control", list, sizeof(list), e))
+		return -1;
+	if (!lacking(list))
+		return 0;
+	if (top) {
+		if (cgroup_read_file(fd, "cgroup.controllers", list, sizeof(list), e))
+			return -1;
+		if (lacking(list))
+			return lacks_controller(lacking(list), where, path, kind, e);
+	}
+	/* Only the root of all may have both processes and controllers for others. */
+	if (fstatat(fd, "cgroup.type", &st, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	procs = cgroup_open_file(fd, path, "cgroup.procs", O_RDONLY, e);
+	if (procs < 0)
+		return -1;
+	return read(procs, list, 1) > 0 ? holds_processes(where, path, kind, e) : 0;
+}
+
+int cgroup_v2_look(const char *path, enum cgroup_kind kind, bool move_processes, struct err *e)
+{
+	auto_fd fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool there = fd >= 0;
+	int levels[LEVELS_MAX], rc = 0;
+	unsigned count;
+
+	if (!there && errno != ENOENT)
+		return no_group(path, kind, e);
+	if (!there)
+		fd = open_above(path, kind, e);
+	if (fd < 0)
+		return -1;
+	if (!is_v2(fd))
+		return not_v2(path, e);
+	if (there && cgroup_check_owner(fd, path, e))
+		return -1;
+	count = open_levels(fd, levels, e);
+	if (!count)
+		return -1;
+	for (unsigned i = count; i-- > 0;) {
+		bool boxes = there && !i;
+
+		if (!rc) {
+			rc = look(levels[i], i == count - 1, boxes ? "" : "a parent of ", path,
+				  kind, e);
+			if (rc && e->errnum == EBUSY && !boxes && move_processes &&
+			    kind == CGROUP_CONTAINER)
+				rc = 0;
 		}
 		cleanup_fd(&levels[i]);
 	}

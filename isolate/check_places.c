@@ -232,7 +232,8 @@ void check_cgroup(const struct check *c, struct finding *f)
 	char name[PATH_MAX + 4];
 	struct err e;
 
-	if (cgroup_locate(c->config->cg_root, name, sizeof(name), &e) < 0)
+	if (cgroup_locate(c->config->cg_root, c->config->cg_move_processes, name, sizeof(name),
+			  &e) < 0)
 		check_set_err(
 			f, CHECK_MISSING,
 			"see cg_root in isolate.cf(5); without --cg isolate works all the same",
@@ -302,7 +303,8 @@ void check_controllers(const struct check *c, struct finding *f)
 	bool v2;
 	int rc = -1;
 
-	if (cgroup_locate(c->config->cg_root, name, sizeof(name), &e) < 0) {
+	if (cgroup_locate(c->config->cg_root, c->config->cg_move_processes, name, sizeof(name),
+			  &e) < 0) {
 		check_set(f, CHECK_OK, NULL, "not known without a place for control groups");
 		return;
 	}

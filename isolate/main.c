@@ -366,7 +366,8 @@ static int print_cg_root(struct call *c, struct err *e)
 	char name[CONFIG_PATH_MAX + 64];
 
 	if (priv_as_root(&c->priv, e) < 0 || config_read(&c->config, e) < 0 ||
-	    cgroup_locate(c->config.cg_root, name, sizeof(name), e) < 0 ||
+	    cgroup_locate(c->config.cg_root, c->config.cg_move_processes, name, sizeof(name), e) <
+		    0 ||
 	    priv_as_caller(&c->priv, e) < 0)
 		return -1;
 	return print_line(strchr(name, ' ') + 1, e);
