@@ -351,13 +351,24 @@ static int check_stranger(struct call *c, int lock_fd, struct err *e)
 	return call_check_owner(c, c->opts.mode != MODE_RUN, e);
 }
 
+/* Who finds a free number by trying passes over any box of which he is told this: also over one
+ * that somebody else is making right now. */
+static int say_existing(const struct call *c, struct err *e)
+{
+	if (c->opts.mode == MODE_INIT && c->config.init_refuse)
+		return err_wrap(e, "Box already exists");
+	return -1;
+}
+
 /* Waiting is done as the caller, who can end it by a signal. */
 static int lock_box(struct call *c, int lock_fd, struct err *e)
 {
 	c->lock.fd = lock_fd;
-	if (check_stranger(c, lock_fd, e) < 0)
-		return -1;
-	return lock_take(lock_fd, c->opts.box_id, c->opts.wait, &c->lock, e);
+	c->box.id = c->opts.box_id; /* for what is said before box_open */
+	if (check_stranger(c, lock_fd, e) < 0 ||
+	    lock_take(lock_fd, c->opts.box_id, c->opts.wait, &c->lock, e) < 0)
+		return say_existing(c, e);
+	return 0;
 }
 
 /* "v2 /sys/fs/cgroup/isolate": scripts want the path. */

@@ -178,7 +178,7 @@ piston_run() {
 	set_caller LANG=C.UTF-8
 	put "$T/meta" </dev/null
 	expect 1 isolate --box-id "$BOX" --cg -d /etc/alternatives:maybe --cg-mem=100000 --extra-time=0.5 \
-		--fsize=1000 --mem=1000000 -p --stack=10000 --time=2 --wall-time=10 --env PATH \
+		--fsize=1000 --mem=1000000 -p --quota=5000,500 --stack=10000 --time=2 --wall-time=10 --env PATH \
 		--env LD_LIBRARY_PATH --env LANG --env=LEVEL=3 "--meta=$T/meta" --stdout=._stdout \
 		--stderr=._stderr --run -- /bin/sh -c 'cat; echo $LANG $LEVEL >&2; kill -SEGV $$' <<<data
 	is "$output" ""
@@ -277,7 +277,7 @@ cms_end() {
 	# Standard input is open for writing only.
 	expect 1 as_caller bash -c 'exec >/dev/null 2>&1 <&1 "$@"' bash "$TEST_PREFIX/bin/isolate" \
 		--cg --cg-timing "--box-id=$BOX" --cg-mem=131072 --mem=131072 --time=0.200000 \
-		--wall-time=10.000000 --extra-time=0.100000 --stack=65536 --fsize=1024 --stdin=../evaluate/in \
+		--wall-time=10.000000 --extra-time=0.100000 --stack=65536 --fsize=1024 --quota=8192,100 --stdin=../evaluate/in \
 		--stdout=../evaluate/out --chdir=../evaluate --processes --env=A=b "--dir=evaluate=$T/work/eval:rw" \
 		"--meta=$T/isolate/$BOX/meta.log" --run -- /bin/sh -c 'cat; echo $A; pwd; while :; do :; done'
 	is "$(cat "$T/work/eval/out")" $'7\nb\n/evaluate'

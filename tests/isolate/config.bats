@@ -6,6 +6,12 @@ load ../lib/images
 
 iso() { with_conf "$1" "$TEST_PREFIX/bin/isolate" -b "$BOX" "${@:2}"; }
 
+# Another user than the caller.
+as_other() {
+	local CALLER=(setpriv --reuid $((TEST_UID + 1)) --regid $((TEST_UID + 1)) --clear-groups --inh-caps=-all)
+	"$@"
+}
+
 @test "config: init_existing = refuse lets --init fail on a box that exists" {
 	expect 0 iso 'init_existing = refuse' --init
 	touch "$BOXES/$BOX/box/kept"
@@ -14,6 +20,16 @@ iso() { with_conf "$1" "$TEST_PREFIX/bin/isolate" -b "$BOX" "${@:2}"; }
 	is "$output" ""
 	one_line
 	[[ -e $BOXES/$BOX/box/kept ]]
+	# Somebody who tries one number after the other goes on if the box is busy or another's, too.
+	expect 2 as_other iso 'init_existing = refuse' --init
+	says "Box already exists: box $BOX belongs to another user"
+	spawn isolate -b "$BOX" -p -o started --run -- /bin/sh -c 'echo here; exec sleep 1000'
+	wait_for 10 grep -q here "$BOXES/$BOX/box/started"
+	expect 2 iso 'init_existing = refuse' --init
+	says "Box already exists: box $BOX is busy"
+	one_line
+	as_caller kill -TERM "$pid"
+	wait "$pid" || true
 	expect 0 iso 'init_existing = refuse' --cleanup
 	expect 0 iso 'init_existing = refuse' --init
 }

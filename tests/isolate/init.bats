@@ -141,7 +141,7 @@ me() { [[ $TEST_AS == root ]] && echo 0 || echo "$TEST_UID"; }
 	for command in --init --cleanup "--run -- /bin/true"; do
 		# shellcheck disable=SC2086
 		expect 2 as_uid "$((TEST_UID + 1))" isolate -b "$BOX" $command
-		says "belongs to another user"
+		says "box $BOX belongs to another user"
 		one_line
 	done
 	is "$(cat "$BOXES/$BOX/box/file")" mine
