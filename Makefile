@@ -237,7 +237,7 @@ $(O)/unit/%: $(O)/obj/tests/unit/%.o $$(call obj,$$(unit_objs_$$*)) $(O)/libimgm
 	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^ $(unit_libs_$*)
 
 # What bats tests put into boxes: static, so that it runs in any root.
-test_tools := probe burn
+test_tools := probe burn stuckfs
 test_tools += meter
 tool_bins := $(patsubst %,$(O)/tools/%,$(test_tools))
 tools: $(tool_bins)

@@ -154,11 +154,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-/* rmdir that waits until the kernel has let go of killed tasks. v1 also kills what is still there
- * (procs_fd >= 0), since on v2 cgroup.kill has caught everything. */
-static int remove_dir(int parent_fd, const char *name, int procs_fd, struct err *e)
+/* rmdir that waits until the kernel has let go of killed tasks, or give_up_ns is over. v1 also
+ * kills what is still there (procs_fd >= 0), since on v2 cgroup.kill has caught everything. */
+static int remove_dir(int parent_fd, const char *name, int procs_fd, uint64_t give_up_ns,
+		      struct err *e)
 {
-	uint64_t give_up_ns = now_ns() + GONE_NS;
 	struct timespec pause = {.tv_nsec = 200 * 1000};
 
 	for (;;) {
@@ -199,7 +199,7 @@ static int sweep_dir(const struct cgroup_place *p, int parent_fd, const char *na
 		if (procs < 0)
 			return -1;
 	}
-	return remove_dir(parent_fd, name, procs, e);
+	return remove_dir(parent_fd, name, procs, now_ns() + GONE_NS, e);
 }
 
 static int format_name(unsigned box_id, char *buf, size_t size, struct err *e)
@@ -356,6 +356,7 @@ int cgroup_read_usage(const struct cgroup *g, struct usage *u, struct err *e)
 
 int cgroup_destroy(struct cgroup *g, struct err *e)
 {
+	uint64_t give_up_ns = now_ns() + GONE_NS;
 	int rc = 0;
 
 	for (size_t i = 0; i < g->place->dir_count; i++) {
@@ -363,7 +364,7 @@ int cgroup_destroy(struct cgroup *g, struct err *e)
 
 		/* The first failure is told, the other groups are removed all the same. */
 		if (g->dirs[i] >= 0 &&
-		    remove_dir(g->place->dirs[i], g->name, g->procs, rc ? &other : e))
+		    remove_dir(g->place->dirs[i], g->name, g->procs, give_up_ns, rc ? &other : e))
 			rc = -1;
 	}
 	for (size_t i = 0; i < CTL_COUNT; i++) {

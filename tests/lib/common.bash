@@ -246,6 +246,7 @@ has() {
 	registry) command -v docker-registry >/dev/null && command -v skopeo >/dev/null ;;
 	ipv6) [[ -e /proc/net/if_inet6 ]] ;;
 	loop) [[ -e /dev/loop-control ]] ;;
+	fuse) [[ -c /dev/fuse ]] ;;
 	images) [[ -x $TEST_PREFIX/bin/imgfetch ]] ;;
 	*) command -v "$1" >/dev/null ;;
 	esac

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# Processes that cannot be killed: somebody in a system call that waits for a file server.
+
+load ../lib/common
+
+teardown() {
+	common_teardown
+	umount -l "$T/mnt" 2>/dev/null || true
+}
+
+uid_is_gone() {
+	not grep -qs "^Uid:.*[[:space:]]$(($(conf first_uid) + $1))[[:space:]]" /proc/[0-9]*/status
+}
+
+# As the box's keeper gives up on them after 22 seconds, with and without --cg at the same time.
+@test "kill: what cannot be killed is an error, and locks the box until it is gone" {
+	need root v1 fuse
+	local server runs=() i options
+	mkdir "$T/mnt"
+	spawn "$TOOLS/stuckfs" "$T/mnt"
+	server=$pid
+	wait_for 10 grep -q mounted "$T/spawn.out"
+	isolate -b "$BOX" --init
+	isolate -b "$((BOX + 1))" --cg --init
+	for i in 0 1; do
+		options=(-b "$((BOX + i))" --meta="$T/meta$i" -w 0.2 --dir=stuck="$T/mnt:rw")
+		((i == 0)) || options+=(--cg)
+		spawn isolate "${options[@]}" --run -- /bin/cat /stuck/file
+		mv "$T/spawn.err" "$T/err$i"
+		runs+=("$pid")
+	done
+	for i in 0 1; do
+		status=0
+		wait "${runs[i]}" || status=$?
+		is "$status" 2
+		is "$(cat "$T/err$i")" "isolate: cannot kill the processes of the box"
+		cp "$T/meta$i" "$T/meta"
+		meta_is status XX
+		meta_is message "cannot kill the processes of the box"
+		not uid_is_gone "$((BOX + i))"
+	done
+	# Not even for its owner, not even made anew.
+	expect 2 isolate -b "$((BOX + 1))" --cg --init
+	says "cannot be killed"
+	kill "$server"
+	for i in 0 1; do wait_for 10 uid_is_gone "$((BOX + i))"; done
+	expect 0 isolate -b "$BOX" --run -- /bin/true
+	expect 0 isolate -b "$((BOX + 1))" --cg --run -- /bin/true
+}
