@@ -151,5 +151,8 @@ int cgroup_check_owner(int dirfd, const char *path, struct err *e) NODISCARD;
 
 /* Is swap in use on this machine, so that memory limits must cover it? */
 bool cgroup_swap_active(void);
+#define CGROUP_SWAP_UNCOUNTED                                                                      \
+	"swap is on, but the kernel does not count it per control group: swapoff -a, or boot "     \
+	"without swapaccount=0"
 
 #endif

@@ -131,8 +131,10 @@ static int limit_memory(const struct cgroup *g, int dir, uint64_t bytes, struct 
 		return -1;
 	if (!faccessat(dir, "memory.memsw.limit_in_bytes", F_OK, AT_EACCESS))
 		return set_number(g, dir, "memory.memsw.limit_in_bytes", bytes, e);
-	/* Without swap accounting (swapaccount=0) the best there is: no swapping of this group
-	 * as long as anything else can be reclaimed. */
+	/* Without swap accounting the box could use more than its limit. */
+	if (cgroup_swap_active())
+		return err_set(e, ERR_CONFIG, CGROUP_SWAP_UNCOUNTED);
+	/* Should swap be turned on during the run, at least not before anything else. */
 	return set_number(g, dir, "memory.swappiness", 0, e);
 }
 

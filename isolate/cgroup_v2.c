@@ -398,9 +398,7 @@ static int limit_memory(const struct cgroup *g, uint64_t bytes, struct err *e)
 	/* A kernel without swap has no such file; one with swap that is not counted would let the
 	 * box use more than its limit. */
 	if (cgroup_swap_active())
-		return err_set(e, ERR_CONFIG,
-			       "swap is on, but the kernel does not count it per control group: "
-			       "swapoff -a, or boot without swapaccount=0");
+		return err_set(e, ERR_CONFIG, CGROUP_SWAP_UNCOUNTED);
 	return 0;
 }
 

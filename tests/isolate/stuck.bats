@@ -39,9 +39,10 @@ uid_is_gone() {
 		meta_is message "cannot kill the processes of the box"
 		not uid_is_gone "$((BOX + i))"
 	done
-	# Not even for its owner, not even made anew.
-	expect 2 isolate -b "$((BOX + 1))" --cg --init
+	# Not even for its owner.
+	expect 2 isolate -b "$BOX" --run -- /bin/true
 	says "cannot be killed"
+	grep -qx 'running = 1' "$(conf lock_root)/$((BOX + 1))"
 	kill "$server"
 	for i in 0 1; do wait_for 10 uid_is_gone "$((BOX + i))"; done
 	expect 0 isolate -b "$BOX" --run -- /bin/true
