@@ -95,6 +95,17 @@ bounds_hold() {
 	between 60000 "${output##*$'\n'}" 65536
 }
 
+@test "disk: a box in memory counts as memory of the run that writes it" {
+	need cgroup
+	box --cg --disk=32M --init >/dev/null
+	expect 0 program "$FILL" /box 20971520 "$M" --cg
+	between 20480 "$(meta cg-mem)" 1000000
+	expect 0 box "$M" --cg --run -- /bin/true
+	between 0 "$(meta cg-mem)" 20480
+	expect 1 program "$FILL" /box 20971520 "$M" --cg --cg-mem=16384
+	meta_is cg-oom-killed 1
+}
+
 @test "disk: a reset, a killed --init's box and one without its lock file lose the mount" {
 	box --disk=1M --init >/dev/null
 	box --disk=2M --init >/dev/null
