@@ -32,13 +32,33 @@ FILE=/run/keeper-$$/cgroup
 	rmdir "${FILE%/*}" 2>/dev/null || true
 }
 
-@test "cg-keeper: refuses the root of all groups" {
+# start_in GROUP: the keeper, started there.
+start_in() { bash -c 'echo $$ >"$1/cgroup.procs"; exec "$2" "$3"' _ "$1" "$KEEPER" "$FILE"; }
+
+@test "cg-keeper: refuses a group that is not delegated to it alone, or lacks a controller" {
 	need v2
-	expect 1 bash -c 'echo $$ >"$1/cgroup.procs"; exec "$2" "$3"' _ "$(cg2_mount)" "$KEEPER" "$FILE"
+	local outer
+	outer=$(cg2_mount)/outer-$BOX
+	expect 1 start_in "$(cg2_mount)"
 	one_line
 	says "start it as a service with Delegate=yes"
+	mkdir -p "$outer/unit"
+	spawn sleep 60
+	echo "$pid" >"$outer/unit/cgroup.procs"
+	echo "+memory +pids" >"$outer/cgroup.subtree_control"
+	expect 1 start_in "$outer/unit"
+	one_line
+	says "'$outer/unit' holds processes"
+	kill -KILL "$pid"
+	wait "$pid" || true
+	wait_for 10 eval "! grep -q . '$outer/unit/cgroup.procs'"
+	echo -pids >"$outer/cgroup.subtree_control"
+	expect 1 start_in "$outer/unit"
+	one_line
+	says "cgroup controller 'pids' is missing in '$outer/unit': its unit needs Delegate=yes"
 	[[ ! -e $FILE ]] || fail "the file was written"
 	rmdir "${FILE%/*}"
+	remove_groups "$outer"
 }
 
 @test "cg-keeper: holds its group until it is told to end and no box runs" {
