@@ -92,6 +92,7 @@ end_box() { as_caller touch "$BOXES/$BOX/box/end"; }
 	start_box
 	local keeper
 	keeper=$(systemctl show -P MainPID isolate)
+	((keeper > 1)) || fail "the service does not run"
 	kill -KILL "$keeper"
 	local rc=0
 	wait "$pid" || rc=$?
