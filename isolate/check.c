@@ -15,7 +15,7 @@
 
 /* Kinds of runs. A check that one of them needs and that finds something missing makes runs of this
  * kind impossible; each kind needs what the plain one needs. */
-enum kind { RUN, CG, IMAGE, KINDS };
+enum kind { RUN, CG, IMAGE, QUOTA, KINDS };
 
 static const struct {
 	const char *name, *label;
@@ -23,6 +23,7 @@ static const struct {
 	[RUN] = {"run", "without options"},
 	[CG] = {"cg", "with --cg"},
 	[IMAGE] = {"image", "with --image"},
+	[QUOTA] = {"quota", "with --quota"},
 };
 
 /* What a check can work with. */
@@ -43,7 +44,6 @@ static const struct row {
 	{"filter", check_filter, RUN, NEED_PRIV | AS_ROOT, false},
 	{"userns", check_userns, RUN, NEED_PRIV | AS_ROOT, false},
 	{"box_root", check_box_root, RUN, ROOT_CONFIG, false},
-	{"quotas", check_quotas, KINDS, ROOT_CONFIG, false},
 	{"lock_root", check_lock_root, RUN, ROOT_CONFIG, false},
 	{"ids", check_ids, KINDS, CALLER_CONFIG, false},
 	{"idmap", check_idmap, KINDS, ROOT_CONFIG, false},
@@ -53,6 +53,7 @@ static const struct row {
 	{"image_root", check_image_root, IMAGE, ROOT_CONFIG, false},
 	{"user_store", check_user_store, KINDS, CALLER_CONFIG, false},
 	{"image", check_image, IMAGE, CALLER_CONFIG, true},
+	{"quotas", check_quotas, QUOTA, ROOT_CONFIG, false},
 	{"swap", check_swap, KINDS, 0, false},
 	{"smt", check_smt, KINDS, 0, false},
 	{"governor", check_governor, KINDS, 0, false},
@@ -113,7 +114,8 @@ static bool kind_works(const struct check *c, const struct results *all, enum ki
 
 static bool asked_for(const struct check_ask *ask, enum kind kind)
 {
-	return kind == RUN || (kind == CG && ask->cg) || (kind == IMAGE && ask->image);
+	return kind == RUN || (kind == CG && ask->cg) || (kind == IMAGE && ask->image) ||
+	       (kind == QUOTA && ask->quota);
 }
 
 /* --- the telling ----------------------------------------------------------------------------- */

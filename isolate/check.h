@@ -16,6 +16,7 @@ int check_config(const struct priv *p, struct err *e) NODISCARD;
 /* What --check was asked: what runs need beyond the plain one, and how to tell. */
 struct check_ask {
 	bool cg;
+	bool quota;
 	const char *image; /* a reference, or NULL */
 	bool json;
 	char *const *env; /* the caller's environment, for his image store */

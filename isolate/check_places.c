@@ -186,17 +186,19 @@ void check_lock_root(const struct check *c, struct finding *f)
 
 void check_quotas(const struct check *c, struct finding *f)
 {
+	struct err e;
 	bool exact;
-	struct err ignored;
-	auto_fd fd = check_open_dir(c->config->box_root, &exact, &ignored);
+	auto_fd fd = check_open_dir(c->config->box_root, &exact, &e);
 
-	if (fd >= 0 && quota_in_force(fd))
-		check_set(f, CHECK_OK, NULL, "project quotas on the file system of boxes");
+	if (fd < 0)
+		check_set(f, CHECK_MISSING, NULL, "not known: see box_root");
+	else if (quota_in_force(fd))
+		check_set(f, CHECK_OK, NULL, "box_root's file system enforces quotas of projects");
 	else
-		check_set(f, CHECK_WARNING,
-			  "--quota is refused, and --disk keeps boxes in memory: mount ext4 or XFS "
-			  "with prjquota for them",
-			  "no project quotas on the file system of boxes");
+		check_set(f, CHECK_MISSING,
+			  "--disk bounds a box without it, in memory; else put box_root on ext4 or "
+			  "XFS mounted with prjquota",
+			  "box_root's file system enforces no quotas of projects");
 }
 
 /* --- ids ------------------------------------------------------------------------------------- */

@@ -389,6 +389,7 @@ static int do_check(const struct call *c, const struct err *without, int *rc, st
 {
 	const struct check_ask ask = {
 		.cg = c->opts.limits.cg,
+		.quota = c->opts.quota_given,
 		.image = c->opts.image,
 		.json = c->opts.json,
 		.env = c->entry.env,

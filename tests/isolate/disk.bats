@@ -155,7 +155,8 @@ bounds_hold() {
 	[[ ! -e $BOXES/$BOX ]] || fail "a box was made"
 	is "$output" ""
 	expect 0 isolate --check
-	grep -q '^warning *quotas ' "$T/x.out" || fail "--check does not tell"
+	prints "runs with --quota    do not work: quotas"
+	expect 1 isolate --check --quota=1000,100
 	box -q 0,0 --init >/dev/null
 	expect 0 box --quota=1000,100 --run -- /bin/true
 }
@@ -178,6 +179,8 @@ bounds_hold() {
 
 @test "quota: --init --quota counts KiB and files, and --cleanup takes it back" {
 	quota_place
+	expect 0 isolate --check --quota=1000,50
+	prints "runs with --quota    work"
 	box --quota=1000,50 --init >/dev/null
 	expect 0 program "$FILL" /box 4194304 --meta="$T/json" "${JSON[@]}" --quota=1000,50
 	prints 'quota exceeded'
