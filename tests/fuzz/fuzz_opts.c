@@ -24,7 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_MUST(e.kind == ERR_USAGE && e.text[0]);
 	} else {
 		FUZZ_MUST(o.mode != MODE_NONE);
-		FUZZ_MUST(o.mode != MODE_RUN || (o.command && o.command[0]));
+		FUZZ_MUST(!opts_runs(&o) || (o.command && o.command[0]));
+		FUZZ_MUST(o.mode != MODE_ONCE || o.box_auto);
+		FUZZ_MUST(o.copies.count <= COPYRULES_MAX && (!o.copies.count || opts_runs(&o)));
 		FUZZ_MUST(o.as_uid_given == o.as_gid_given);
 	}
 	opts_fini(&o);

@@ -30,6 +30,8 @@ x
 $(($(sed -n 's/^first_uid = //p' "$OWN/conf" | tail -n 1) + $(find "$OWN/locks" -name '[01]' -printf '%f')))"
 	meta_is exitcode 0
 	own_is_tidy
+	expect 0 own isolate --once -s --meta-format=json --meta=json -- /usr/bin/id -u
+	is "$output" "$(($(sed -n 's/^first_uid = //p' "$OWN/conf" | tail -n 1) + $(jq .box_id json)))"
 }
 
 @test "once: exit status and meta file are those of --run" {
