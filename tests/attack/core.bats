@@ -6,7 +6,7 @@ load ../lib/common
 setup() {
 	common_setup
 	# The pattern belongs to the whole machine: only where it is ours alone.
-	[[ $TEST_WHERE == vm ]] || skip "part: changes the machine, so only in the virtual one"
+	[[ $TEST_WHERE == vm* ]] || skip "part: changes the machine, so only in the virtual one"
 	pattern=$(cat /proc/sys/kernel/core_pattern)
 	cat >"$T/handler" <<-END
 		#!/bin/sh

@@ -6,6 +6,7 @@
 #   TEST_AS       root | user: who calls the programs; bats itself always runs as root
 #   TEST_UID      numeric uid and gid of the caller in mode `user`; no passwd entry needed
 #   TEST_STRICT   1: a capability that is missing is a failure, not a skip
+#   TEST_WHERE    native | vm | vm-systemd | vm-nocg | vm-v1: which part of the suite this is
 #   TEST_CG       v1 | v2 | none: what cg_root of the installed configuration is made of
 #   TEST_FIXTURES folder for images that are built once (tests/lib/images.bash)
 #
@@ -26,18 +27,22 @@ TOOLS=$TEST_PREFIX/tools # static programs out of tests/tools
 setup() { common_setup; }
 teardown() { common_teardown; }
 
+# A process started is ten milliseconds on an emulated processor, and all of this runs for each test:
+# what the shell can do is done by the shell.
 common_setup() {
-	# bats makes its folder 0700 for root; the caller must get through to what is his.
-	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_RUN_TMPDIR/file"
 	T=$BATS_TEST_TMPDIR
 	M=--meta=$T/meta
-	BOX=$(next_box_ids)
-	BOXES=$(conf box_root)
+	# bats' number of the test: nobody else's in this run. It wraps around long after the first are over.
+	conf_into BOX num_boxes
+	BOX=$((BATS_SUITE_TEST_NUMBER * 10 % (BOX / 10 * 10)))
+	conf_into BOXES box_root
 	SPAWNED=()
 	mkdir "$T/home"
-	chmod 700 "$T"
+	# bats makes its folder 0700 for root; the caller must get through to what is his.
+	[[ ${BATS_OPEN:-} ]] || { chmod a+x "${BATS_RUN_TMPDIR:?}"{,/test,/file} && chmod 700 "$T"; }
 	give_to_caller "$T" "$T/home"
-	set_caller HOME="$T/home"
+	export HOME=$T/home
+	set_caller
 	cd "$T" || return
 }
 
@@ -55,37 +60,37 @@ common_teardown() {
 	cd /
 }
 
-# Ten box ids. A counter under a lock serves all jobs, files and modes of one installation; it
-# wraps around long after the first tests are over.
-next_box_ids() {
-	local n total
-	total=$(conf num_boxes)
-	exec {lock_fd}<>"$TEST_PREFIX/tmp/next-box"
-	flock "$lock_fd"
-	read -r n <&"$lock_fd" || n=0
-	((n + 10 <= total)) || n=0
-	echo $((n + 10)) >"$TEST_PREFIX/tmp/next-box"
-	exec {lock_fd}>&-
-	echo "$n"
-}
-
-# conf KEY: a value of the installed configuration.
+# conf KEY: a value of the installed configuration. conf_into NAME KEY: into a variable.
 conf() {
-	sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//p" "$CONF" | tail -n 1
+	local conf_value
+	conf_into conf_value "$1"
+	echo "$conf_value"
+}
+conf_into() {
+	local conf_line conf_found=''
+	while IFS= read -r conf_line; do
+		[[ ! $conf_line =~ ^[[:space:]]*$2[[:space:]]*=[[:space:]]*(.*)$ ]] || conf_found=${BASH_REMATCH[1]}
+	done <"$CONF"
+	printf -v "$1" '%s' "$conf_found"
 }
 
 # ---- who calls ---------------------------------------------------------------------------------
 
+# Commands of the caller find our programs, and nothing of whoever started the tests.
+[[ $PATH == "$TEST_PREFIX/bin:"* ]] || export PATH=$TEST_PREFIX/bin:$PATH
+export HOME=/nonexistent
+unset TMPDIR XDG_DATA_HOME XDG_RUNTIME_DIR XDG_CONFIG_HOME REGISTRY_AUTH_FILE DOCKER_CONFIG
+
 # set_caller [NAME=VALUE...]: the words that start a command as the caller, with these variables in
-# addition to those of the shell. TMPDIR and XDG_* of whoever started the tests are not passed on.
+# addition to those of the shell.
+# shellcheck disable=SC2120
 set_caller() {
 	CALLER=()
 	[[ $TEST_AS == root ]] ||
 		CALLER=(setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups --inh-caps=-all)
-	CALLER+=(env -u TMPDIR -u XDG_DATA_HOME -u XDG_RUNTIME_DIR -u XDG_CONFIG_HOME
-		-u REGISTRY_AUTH_FILE -u DOCKER_CONFIG PATH="$TEST_PREFIX/bin:$PATH" "$@")
+	(($# == 0)) || CALLER+=(env "$@")
 }
-set_caller HOME=/nonexistent
+set_caller
 
 # as_caller CMD ARG...: any command as the caller.
 as_caller() { "${CALLER[@]}" "$@"; }
@@ -94,8 +99,7 @@ as_caller() { "${CALLER[@]}" "$@"; }
 as_uid() {
 	local uid=$1
 	shift
-	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
-		env HOME="$T/home" PATH="$TEST_PREFIX/bin:$PATH" "$@"
+	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all "$@"
 }
 
 give_to_caller() { [[ $TEST_AS == root ]] || chown -h "$TEST_UID:$TEST_UID" "$@"; }
@@ -151,12 +155,21 @@ x() {
 	local dir=${T:-$BATS_FILE_TMPDIR}
 	status=0
 	"$@" >"$dir/x.out" 2>"$dir/x.err" || status=$?
-	output=$(tr -d '\0' <"$dir/x.out")
-	stderr=$(tr -d '\0' <"$dir/x.err")
+	text_of output "$dir/x.out"
+	text_of stderr "$dir/x.err"
 	printf '$ %s\n' "${*@Q}"
 	printf 'status %d\n' "$status"
 	show out "$output"
 	show err "$stderr"
+}
+
+# text_of NAME FILE: the file without zero bytes and trailing newlines, as $(<FILE) would be.
+text_of() {
+	local text_parts text
+	mapfile -d '' -t text_parts <"$2"
+	printf -v text %s "${text_parts[@]}"
+	while [[ $text == *$'\n' ]]; do text=${text%"${text##*[!$'\n']}"}; done
+	printf -v "$1" %s "$text"
 }
 
 show() {
@@ -191,14 +204,19 @@ is() { [[ $1 == "$2" ]] || fail "got '$1', expected '$2'"; }
 
 # one_line: the last command's stderr is exactly one line (as every error of ours is).
 one_line() {
-	(($(wc -l <"$T/x.err") == 1)) || fail "stderr is not one line"
+	local lines
+	mapfile lines <"$T/x.err"
+	[[ ${#lines[@]} -eq 1 && ${lines[0]} == *$'\n' ]] || fail "stderr is not one line"
 }
 
 # meta KEY: its value in $T/meta; fails when it is not there. `meta_is KEY VALUE` compares.
 meta() {
 	[[ -f $T/meta ]] || { fail "no meta file"; return; }
-	awk -v k="$1:" 'index($0, k) == 1 { print substr($0, length(k) + 1); n++ }
-		END { exit n != 1 }' "$T/meta"
+	local line value n=0
+	while IFS= read -r line; do
+		[[ $line != "$1:"* ]] || value=${line#"$1:"} n=$((n + 1))
+	done <"$T/meta"
+	((n == 1)) && printf '%s\n' "$value"
 }
 meta_is() {
 	local v
@@ -207,17 +225,21 @@ meta_is() {
 }
 meta_lacks() { ! meta "$1" >/dev/null || fail "meta: has $1"; }
 
-# between LOW X HIGH: for decimals.
+# between LOW X HIGH: for decimals, compared to the millionth.
 between() {
-	awk -v a="$1" -v x="$2" -v b="$3" 'BEGIN { exit !(a <= x && x <= b) }' ||
-		fail "$2 is not within $1 to $3"
+	local n low x high
+	for n in low:"$1" x:"$2" high:"$3"; do
+		[[ ${n#*:} =~ ^([0-9]*)(\.([0-9]*))?$ && ${n#*:} == *[0-9]* ]] || { fail "'${n#*:}' is no number"; return; }
+		printf -v "${n%%:*}" '%s%.6s' "${BASH_REMATCH[1]:-0}" "${BASH_REMATCH[3]}000000"
+	done
+	((10#$low <= 10#$x && 10#$x <= 10#$high)) || fail "$2 is not within $1 to $3"
 }
 
 # ---- what a test needs -------------------------------------------------------------------------
 
 # need WORD...: skip with a reason when one is missing. With TEST_STRICT=1 that is a failure; but
-# for root, user, v1, v2, systemd, which belong to another part of the suite:
-# tests/run counts a test as skipped only when it ran in no part.
+# for root, user, v1, v2, cgroup and systemd, which belong to another part of the suite: tests/run
+# counts a test as skipped, and with TEST_STRICT=1 as failed, when it ran in no part.
 need() {
 	local w
 	for w; do
@@ -228,6 +250,7 @@ need() {
 		v2 | cgroup2) [[ $TEST_CG == v2 ]] || skip "part: needs cgroup v2" ;;
 		# Of its own, in the virtual machine: never that of this machine.
 		systemd) [[ $TEST_WHERE == vm-systemd ]] || skip "part: needs systemd" ;;
+		cgroup) has cgroup || skip "part: needs cgroup" ;;
 		*) has "$w" || lacking "$w" ;;
 		esac
 	done
