@@ -19,11 +19,12 @@ FILE=/run/keeper-$$/cgroup
 	expect 2 "$KEEPER" "$FILE" more
 	one_line
 	# A folder that others can write is no place for what root believes.
-	mkdir "$T/open"
-	chmod 777 "$T/open"
-	expect 1 "$KEEPER" "$T/open/cgroup"
+	mkdir "/run/open-$BOX"
+	chmod 777 "/run/open-$BOX"
+	expect 1 "$KEEPER" "/run/open-$BOX/cgroup"
+	rm -r "/run/open-$BOX"
 	one_line
-	[[ ! -e $T/open/cgroup ]] || fail "it was written"
+	says "/run/open-$BOX"
 	[[ $TEST_CG == v2 ]] || {
 		expect 1 "$KEEPER" "$FILE"
 		one_line
