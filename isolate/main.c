@@ -19,6 +19,7 @@
  *                whose the box is. slots.c takes that of a free box where none is named, and counts
  *                a user's boxes. From here on signals wait (keeper.c).
  *   7. box.c     makes, removes or readies <box_root>/<id>.
+ * --list reads the lock files instead (list.c), without taking a lock.
  * --check and --check-config go no further than 4 and then their own way (check.c): what is tried
  * there as root is in children with namespaces of their own, or undone when a descriptor is closed.
  *
@@ -42,6 +43,11 @@
  * detached tmpfs that goes with the processes of the run. Its record says `once`, and when the
  * keeper was killed nobody needs to tidy up: whoever looks for a free box may have it.
  *
+ * --copy-in and --copy-out (copyio.c) are the keeper's work, before the program can see the box and
+ * after its last process has ended: outside as the caller, inside as the owner of the box's files,
+ * who with --once is the box's user. What --once redirects is opened even before a box is taken, as
+ * the caller, and only put in place by `inside`.
+ *
  * Before a run begins the lock file gets `running = 1`, and 0 when the box is tidy again. A keeper
  * that was killed leaves 1: whoever takes the box next first kills what is left (its control group,
  * processes of its user), and makes its files the owner's again.
@@ -49,8 +55,9 @@
  * Runs are in main_run.c, all else that is a command is here.
  *
  * Errors are values (common/err.h) on their way to finish(), the only place that prints them, into
- * the meta file and onto stderr; the exit status is 2 then. The program's own failures are verdicts
- * (verdict.c), exit status 1.
+ * the meta file and onto stderr; the exit status is 2 then. Those of --copy-out come too late for
+ * that: main_run.c prints them, and the meta file tells how the run went. The program's own
+ * failures are verdicts (verdict.c), exit status 1.
  */
 #include <stdio.h>
 #include <string.h>
