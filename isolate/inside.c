@@ -103,6 +103,31 @@ static int leave_session(struct err *e)
 	return 0;
 }
 
+/* Keys that are the user's and not a process's stay when a box is removed, and would be there for
+ * who gets its number next (keyrings(7)). As the box's user. */
+static int clear_keyrings(struct err *e)
+{
+	static const long kept[] = {KEY_SPEC_USER_KEYRING, KEY_SPEC_USER_SESSION_KEYRING};
+	long persistent;
+
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		if (syscall(SYS_keyctl, KEYCTL_CLEAR, kept[i]) < 0)
+			return errno == ENOSYS ? 0
+					       : err_sys(e, ERR_SYSTEM,
+							 "clear the keyrings of the box's user");
+	}
+	/* As the kernel makes them. */
+	if (syscall(SYS_keyctl, KEYCTL_LINK, kept[0], kept[1]) < 0)
+		return err_sys(e, ERR_SYSTEM, "link the keyrings of the box's user");
+	persistent = syscall(SYS_keyctl, KEYCTL_GET_PERSISTENT, -1, KEY_SPEC_SESSION_KEYRING);
+	if (persistent < 0 && errno == EOPNOTSUPP)
+		return 0;
+	if (persistent < 0 || syscall(SYS_keyctl, KEYCTL_CLEAR, persistent) < 0 ||
+	    syscall(SYS_keyctl, KEYCTL_UNLINK, persistent, KEY_SPEC_SESSION_KEYRING) < 0)
+		return err_sys(e, ERR_SYSTEM, "clear the persistent keyring of the box's user");
+	return 0;
+}
+
 static int change_directory(const char *dir, struct err *e)
 {
 	/* Without a /box (--dir=box=) the program starts at the root. */
@@ -211,7 +236,10 @@ static int prepare(const struct run_spec *s, int sock, struct err *e)
 	(void)umask(022); /* returns the old one, no error */
 	if (priv_drop_forever(s->uid, s->gid, e) < 0)
 		return -1;
-	/* As the box's user from here on. Files first, as seen from /box. */
+	/* As the box's user from here on. */
+	if (!(s->filter_flags & FILTER_KEYRINGS) && clear_keyrings(e) < 0)
+		return -1;
+	/* Files first, as seen from /box. */
 	if (change_directory(NULL, e) < 0)
 		return -1;
 	if (!s->stdio && redirect_apply(s->redirect, e) < 0)

@@ -32,6 +32,31 @@ all_are() {
 	all_are ENOSYS io_uring_setup
 }
 
+@test "seccomp: where keyrings are allowed, no key is there from an earlier run or box" {
+	# Into and out of the user, user session and persistent keyrings, by number (x86-64).
+	local keys='
+import ctypes, sys
+call = ctypes.CDLL(None, use_errno=True).syscall
+def rings():
+    yield from (-4, -5)
+    persistent = call(250, 22, ctypes.c_long(-1), ctypes.c_long(-3))
+    if persistent > 0: yield persistent
+for ring in rings():
+    if sys.argv[1] == "put":
+        print(call(248, b"user", b"secret", b"data", 4, ctypes.c_long(ring)) > 0)
+    else:
+        print(call(250, 10, ctypes.c_long(ring), b"user", b"secret", 0) > 0)'
+	[[ $(uname -m) == x86_64 ]] || skip "part: x86-64"
+	isolate -b "$BOX" --init >/dev/null
+	expect 0 isolate -s -b "$BOX" --syscalls=30 --run -- /usr/bin/python3 -c "$keys" put
+	prints $'True\nTrue'
+	not grep -q False <<<"$output"
+	isolate -b "$BOX" --init >/dev/null
+	expect 0 isolate -s -b "$BOX" --syscalls=30 --run -- /usr/bin/python3 -c "$keys" get
+	not grep -q True <<<"$output"
+	prints $'False\nFalse'
+}
+
 @test "seccomp: keyrings, locks and notifications cannot carry messages between boxes" {
 	probe calls
 	all_are ENOSYS add_key request_key keyctl inotify_init1 flock
