@@ -527,11 +527,15 @@ static int set_priority(struct err *e)
 
 /* The keeper alone, while it waits: nice levels hold only within a session's group where
  * sched_autogroup_enabled is on. Not the proxy, which works as much as the program makes it. It may
- * be forbidden (CAP_SYS_NICE; a group without rt_runtime on cgroup v1): see above. */
+ * be forbidden (CAP_SYS_NICE; a group without rt_runtime on cgroup v1): see above. A limit of the
+ * caller's on real-time CPU time would end us. */
 static void set_realtime(bool on)
 {
 	const struct sched_param first = {.sched_priority = on ? 1 : 0};
+	struct rlimit l;
 
+	if (on && (getrlimit(RLIMIT_RTTIME, &l) < 0 || l.rlim_cur != RLIM_INFINITY))
+		return;
 	if (sched_setscheduler(0, on ? SCHED_FIFO : SCHED_OTHER, &first) < 0)
 		return;
 }

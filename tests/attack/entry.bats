@@ -41,6 +41,14 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (12, resource.getrlimit(resource.RLIM
 	meta_is status TO
 }
 
+@test "attack: with a limit on real-time CPU time the keeper does without" {
+	spawn prlimit --rttime=1 "$TEST_PREFIX/bin/isolate" -b "$BOX" -o started --run -- \
+		/bin/sh -c 'echo here; exec sleep 1000'
+	wait_for 10 grep -q here "$BOXES/$BOX/box/started"
+	is "$(chrt -p "$pid" | grep -o 'SCHED_[A-Z]*')" SCHED_OTHER
+	as_caller kill -TERM "$pid"
+}
+
 @test "attack: SIGCHLD ignored loses no exit status" {
 	expect 1 py 'signal.signal(signal.SIGCHLD, signal.SIG_IGN)' \
 		-b "$BOX" "$M" -p --run -- /bin/sh -c '/bin/true; exit 5'
