@@ -233,7 +233,7 @@ static int check_limits(struct keeper *k, struct err *e)
 	if (l->cpu_ns > 0) {
 		uint64_t at_ns = UINT64_MAX;
 
-		if (check_cpu(k, l->cpu_ns + l->extra_ns, &at_ns, e) < 0)
+		if (check_cpu(k, MAX(l->cpu_ns, l->extra_ns), &at_ns, e) < 0)
 			return -1;
 		next = MIN(next, at_ns);
 	}

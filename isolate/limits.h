@@ -15,7 +15,7 @@ struct room {
 struct limits {
 	uint64_t cpu_ns;       /* --time; 0 = none */
 	uint64_t wall_ns;      /* --wall-time; 0 = none */
-	uint64_t extra_ns;     /* --extra-time: killed only once cpu_ns + extra_ns is reached */
+	uint64_t extra_ns;     /* --extra-time: killed only once cpu_ns and extra_ns are reached */
 	uint64_t as_bytes;     /* --mem: RLIMIT_AS; 0 = none */
 	uint64_t stack_bytes;  /* --stack; 0 = unlimited */
 	uint64_t fsize_bytes;  /* --fsize; 0 = unlimited */

@@ -362,7 +362,7 @@ static const struct optab_row table[] = {
 	HEADING("Limits (sizes in KiB, times in seconds with fractions, 0 = none)"),
 	{"time", 't', OPTAB_REQUIRED, "S", "CPU time", opt_time},
 	{"wall-time", 'w', OPTAB_REQUIRED, "S", "wall clock time", opt_wall_time},
-	{"extra-time", 'x', OPTAB_REQUIRED, "S", "kill only this long after --time",
+	{"extra-time", 'x', OPTAB_REQUIRED, "S", "with --time: kill at the later of both",
 	 opt_extra_time},
 	{"mem", 'm', OPTAB_REQUIRED, "K", "address space of each process", opt_mem},
 	{"cg-mem", 0, OPTAB_REQUIRED, "K", "memory of all processes together", opt_cg_mem},
