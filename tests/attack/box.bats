@@ -75,7 +75,7 @@ sh_box() { isolate -s -b "$BOX" -p --run -- /bin/sh -c "$1"; }
 		done' sh "$B" "$T/outside" >/dev/null 2>&1 3>&- &
 	SPAWNED+=("$!")
 	local i
-	for ((i = 0; i < 30; i++)); do
+	for ((i = 0; i < 30 / TEST_SLOW; i++)); do
 		x sh_box 'touch a/x 2>/dev/null; ln -s y "$$" 2>/dev/null; exit 0' >/dev/null
 		[[ $status == 0 || $status == 2 ]]
 	done

@@ -184,7 +184,9 @@ sys.exit(0 if libc.ptrace(16, int(sys.argv[1]), 0, 0) == 0 else 1)' "$p" || fail
 @test "attack: neither --chdir nor the command gets out by isolate's own descriptors" {
 	local fd name
 	name=/proc/self/fd
+	# Emulated, the first of them.
 	for fd in {3..30}; do
+		[[ $TEST_WHERE == native || $fd -lt 14 ]] || continue
 		expect 2 isolate -s -b "$BOX" --chdir="$name/$fd" --run -- /bin/true
 		says "change directory to"
 		expect 1 isolate -s -b "$BOX" "$M" -D --dir=box=./box --dir=proc=proc:fs \

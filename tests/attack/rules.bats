@@ -180,7 +180,7 @@ hidden() {
 		is "$output" f
 		expect 0 run --run -- /bin/ls -A "$dir"
 		is "$output" ""
-		expect 1 run --run -- /bin/sh -c "head -c 600M /dev/zero >$dir/f"
+		expect 1 run --run -- /usr/bin/fallocate -l 600M "$dir/f"
 		says "No space left"
 	done
 }

@@ -4,6 +4,21 @@
 load ../lib/common
 load ../lib/layout
 
+# For make_big, once: the layers of $dir/l are the files $dir/f1 to $dir/f20.
+setup_file() {
+	local i dir=$BATS_FILE_TMPDIR/big
+	mkdir "$dir"
+	layout_new "$dir/l"
+	for i in {1..20}; do
+		head -c 500000 /dev/urandom >"$dir/f$i"
+		tar -C "$dir" -cf "$dir/a.tar" "f$i"
+		layout_layer "$dir/l" "$dir/a.tar" plain
+	done
+	layout_done "$dir/l"
+	printf '%s\n' "${LAYOUT_DIFFIDS[@]}" >"$dir/diffids"
+	rm "$dir/a.tar"
+}
+
 teardown() {
 	! mountpoint -q "$T/small" || umount "$T/small"
 	common_teardown
@@ -59,6 +74,8 @@ make_source() {
 		mkdir "$T/want.$f"
 		tar -C "$T/want.$f" --numeric-owner -xpf "$T/$f.tar"
 		for how in gzip zstd plain; do
+			# Emulated, each compression and each format once is enough.
+			[[ $TEST_WHERE == native || $f == pax || $how == gzip ]] || continue
 			layout_new "$T/$f-$how"
 			layout_layer "$T/$f-$how" "$T/$f.tar" $how
 			layout_done "$T/$f-$how"
@@ -132,7 +149,7 @@ make_source() {
 
 # refused FRAGMENT: pulling oci:$T/l fails with status 6 and one line, and the store is as before.
 refused() {
-	pull -q "oci:$T/none" 2>/dev/null || true # makes the store
+	[[ -e $T/s ]] || pull -q "oci:$T/none" 2>/dev/null || true # makes the store
 	store_state >"$T/before"
 	expect 6 pull -q "oci:$T/l"
 	says "$1"
@@ -361,14 +378,8 @@ os.execv(sys.argv[1], sys.argv[1:])' "$@"
 
 # Twenty layers of 502 kB, which do not compress.
 make_big() {
-	local i
-	layout_new "$T/l"
-	for i in {1..20}; do
-		head -c 500000 /dev/urandom >"$T/f$i"
-		tar -C "$T" -cf "$T/a.tar" "f$i"
-		layout_layer "$T/l" "$T/a.tar" plain
-	done
-	layout_done "$T/l"
+	cp -al "$BATS_FILE_TMPDIR"/big/* "$T/"
+	mapfile -t LAYOUT_DIFFIDS <"$T/diffids"
 }
 
 # whole: every layer of the image is in the store, as it should be, and nothing in tmp/.
