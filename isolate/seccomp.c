@@ -22,6 +22,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -122,6 +123,8 @@ static const struct rule rules[] = {
 	/* --- parts of the kernel that no graded program needs and that had many holes */
 	{SC_bpf, 0, EPERM, {}},
 	{SC_perf_event_open, 0, EPERM, {}},
+	/* Would stop the counter of CPU time, which the program's process has opened (inside.c). */
+	{SC_prctl, 0, EPERM, {IN(0, PR_TASK_PERF_EVENTS_DISABLE, PR_TASK_PERF_EVENTS_ENABLE)}},
 	{SC_userfaultfd, 0, EPERM, {}},
 	{SC_modify_ldt, 0, ENOSYS, {}},
 	{SC_uselib, 0, ENOSYS, {}},

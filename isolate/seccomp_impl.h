@@ -57,6 +57,7 @@
 	X(perf_event_open)                                                                         \
 	X(personality)                                                                             \
 	X(pivot_root)                                                                              \
+	X(prctl)                                                                                   \
 	X(prlimit64)                                                                               \
 	X(process_vm_readv)                                                                        \
 	X(process_vm_writev)                                                                       \

@@ -27,8 +27,8 @@ all_are() {
 
 @test "seccomp: parts of the kernel with many holes are refused" {
 	probe calls
-	all_are EPERM bpf perf_event_open userfaultfd kcmp process_vm_readv personality syslog \
-		fanotify_init
+	all_are EPERM bpf perf_event_open stop-counters userfaultfd kcmp process_vm_readv personality \
+		syslog fanotify_init
 	all_are ENOSYS io_uring_setup
 }
 

@@ -59,6 +59,7 @@ static const struct call {
 	{"kcmp", SYS_kcmp, {1, 1, 0, 0, 0}},
 	{"process_vm_readv", SYS_process_vm_readv, {1, 0, 0, 0, 0}},
 	{"personality", SYS_personality, {0x0040000}},
+	{"stop-counters", SYS_prctl, {31}},
 	{"syslog", SYS_syslog, {3, 0, 0}},
 	{"fanotify_init", SYS_fanotify_init, {0, 0}},
 	{"inotify_init1", SYS_inotify_init1, {0}},
