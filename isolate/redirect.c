@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -55,6 +57,21 @@ static int open_as(const char *path, int flags, int target, const char *name, st
 
 static const char *const names[] = {"input", "output", "error"};
 
+/* The kernel asks whose a file below /proc is when it is opened, and /proc/self is us: maps would
+ * show our addresses to the program, and to the caller, for as long as we run. */
+static int check_not_of_proc(int fd, const char *path, int i, struct err *e)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return err_sys(e, ERR_SYSTEM, "look at the file system of '%s'",
+			       text_quote(path).s);
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		return 0;
+	return err_set(e, ERR_USAGE, "standard %s: '%s' is a file of /proc: redirect isolate's own",
+		       names[i], text_quote(path).s);
+}
+
 static int open_outside(const char *path, int flags, int i, int fds[3], struct err *e)
 {
 	auto_fd fd = -1;
@@ -65,7 +82,7 @@ static int open_outside(const char *path, int flags, int i, int fds[3], struct e
 	if (fd < 0)
 		return err_sys(e, ERR_USAGE, "open '%s' for standard %s", text_quote(path).s,
 			       names[i]);
-	if (check_inherited(fd, names[i], e) < 0)
+	if (check_inherited(fd, names[i], e) < 0 || check_not_of_proc(fd, path, i, e) < 0)
 		return -1;
 	fds[i] = take_fd(&fd);
 	return 0;

@@ -25,7 +25,7 @@ int redirect_apply(const struct redirect *r, struct err *e) NODISCARD;
 
 /* For --once: the three files are opened here, as a shell would do it for the caller (effective
  * ids, umask), and fds gets descriptors above 2, or -1 where no file is named. ERR_USAGE; also for
- * a directory. redirect_close closes them. */
+ * a directory, and for a file of /proc, which may be about us. redirect_close closes them. */
 int redirect_open(const struct redirect *r, int fds[3], struct err *e) NODISCARD;
 void redirect_close(int fds[3]);
 

@@ -80,6 +80,13 @@ $(($(sed -n 's/^first_uid = //p' "$OWN/conf" | tail -n 1) + $(find "$OWN/locks" 
 	expect 2 once -i no/such/file -- /bin/cat
 	says "open 'no/such/file' for standard input: no such file"
 	expect 2 once -o / -- /bin/echo
+	# It would show where everything is in the memory of isolate.
+	expect 2 once -i /proc/self/maps -- /bin/cat
+	says "standard input: '/proc/self/maps' is a file of /proc"
+	echo hello >in
+	chmod 644 in
+	expect 0 once -i /dev/stdin -- /bin/cat <in
+	is "$output" hello
 	if [[ $TEST_AS == user ]]; then
 		echo secret >"$OWN/secret"
 		chmod 600 "$OWN/secret"
