@@ -54,8 +54,12 @@ int box_files_owner(const struct box *b, uid_t *out, struct err *e) NODISCARD;
 /* Make the directories, which must not exist; box/ belongs to owner. As root. */
 int box_create(struct box *b, const struct priv *owner, struct err *e) NODISCARD;
 
+/* Can so much be a file system in memory, where tmp_max bytes are the most, and as many files as
+ * one of that size has by itself? Pure. */
+bool box_fits_memory(const struct room *room, uint64_t tmp_max);
+
 /* Decide how box/ can be bounded to d->room: by a quota of the project b->uid where the file system
- * of box_root enforces those, otherwise for --disk (d->all) by a tmpfs of at most tmp_max bytes.
+ * of box_root enforces those, otherwise for --disk (d->all) by a tmpfs that tmp_max bytes fit.
  * ERR_CONFIG where neither is to be had. As root. */
 int box_plan_bound(const struct box *b, uint64_t tmp_max, struct lock_disk *d,
 		   struct err *e) NODISCARD;

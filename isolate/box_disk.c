@@ -15,6 +15,11 @@
 #include "isolate/quota.h"
 #include "mount/mnt.h"
 
+bool box_fits_memory(const struct room *room, uint64_t tmp_max)
+{
+	return room->bytes <= tmp_max && room->inodes <= mnt_tmpfs_inodes(tmp_max);
+}
+
 int box_plan_bound(const struct box *b, uint64_t tmp_max, struct lock_disk *d, struct err *e)
 {
 	if (!d->room.bytes && !d->room.inodes)
@@ -28,11 +33,12 @@ int box_plan_bound(const struct box *b, uint64_t tmp_max, struct lock_disk *d, s
 			       "--quota: the file system of boxes enforces no quotas of projects "
 			       "(ext4, XFS: mount it with prjquota; user quotas would count all "
 			       "that you have there); --disk does without");
-	if (d->room.bytes > tmp_max)
+	if (!box_fits_memory(&d->room, tmp_max))
 		return err_set(
 			e, ERR_CONFIG,
-			"--disk: more than tmp_size in the configuration needs a file system "
-			"of boxes with quotas of projects (ext4, XFS: mount it with prjquota)");
+			"--disk: more than tmp_size in the configuration, or than one file for 4 "
+			"KiB of it, needs a file system of boxes with quotas of projects (ext4, "
+			"XFS: mount it with prjquota)");
 	d->tmpfs = true;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "isolate/rootfs.h"
 #include "isolate/seccomp.h"
 #include "isolate/verdict.h"
+#include "mount/mnt.h"
 
 struct run {
 	struct image image;
@@ -174,8 +175,10 @@ static int ready_once(struct call *c, struct run *run, struct err *e)
 		.all = c->opts.disk_given,
 	};
 
-	if (disk.room.bytes > c->config.tmp_bytes)
-		return err_set(e, ERR_CONFIG, "--once keeps the box in memory: at most tmp_size");
+	if (!box_fits_memory(&disk.room, c->config.tmp_bytes))
+		return err_set(e, ERR_CONFIG,
+			       "--once keeps the box in memory: at most tmp_size, and one file for "
+			       "4 KiB of it");
 	if (!disk.room.bytes)
 		disk.room.bytes = c->config.tmp_bytes;
 	if (call_end_leftovers(c, e) < 0)
@@ -244,7 +247,8 @@ static int ready_root(struct call *c, struct run *run, struct err *e)
 		.uid = c->box.uid,
 		.gid = c->box.gid,
 		.tmp.bytes = d->all ? MIN(d->room.bytes, c->config.tmp_bytes) : c->config.tmp_bytes,
-		.tmp.inodes = d->all ? d->room.inodes : 0,
+		.tmp.inodes =
+			d->all ? MIN(d->room.inodes, mnt_tmpfs_inodes(c->config.tmp_bytes)) : 0,
 	};
 	bool image_env = run->has_image && !c->opts.no_image_env;
 

@@ -87,6 +87,11 @@ int mnt_new(const char *type, const char *const *options, uint64_t attrs, struct
 #define BYTES_PER_INODE 4096
 #define INODES_MIN	1024
 
+uint64_t mnt_tmpfs_inodes(uint64_t bytes)
+{
+	return MAX(bytes / BYTES_PER_INODE, INODES_MIN);
+}
+
 int mnt_new_tmpfs(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid, const char *mode,
 		  uint64_t attrs, struct err *e)
 {
@@ -94,7 +99,7 @@ int mnt_new_tmpfs(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid, const c
 	const char *options[] = {size, number, owner, group, perm, NULL};
 
 	if (inodes == 0)
-		inodes = MAX(bytes / BYTES_PER_INODE, INODES_MIN);
+		inodes = mnt_tmpfs_inodes(bytes);
 	/* size=0 would mean no limit at all. */
 	if (text_format(size, sizeof(size), "size=%" PRIu64, MAX(bytes, 1)) ||
 	    text_format(number, sizeof(number), "nr_inodes=%" PRIu64, inodes) ||

@@ -15,8 +15,12 @@
  * the kernel left in the fs context go into *e. Returns a detached mount fd or -1. */
 int mnt_new(const char *type, const char *const *options, uint64_t attrs, struct err *e);
 
+/* How many inodes a tmpfs of so many bytes has when nobody says. Each takes about a kilobyte that
+ * no size counts: more of them are more memory. */
+uint64_t mnt_tmpfs_inodes(uint64_t bytes);
+
 /* A new tmpfs whose root belongs to uid and gid with this octal mode. inodes 0: in proportion to
- * bytes (each takes memory that no size counts). As mnt_new. */
+ * bytes. As mnt_new. */
 int mnt_new_tmpfs(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid, const char *mode,
 		  uint64_t attrs, struct err *e);
 

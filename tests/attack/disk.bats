@@ -56,6 +56,13 @@ print(n)'
 	between 900000 "${output##*$'\n'}" 1048576
 }
 
+@test "attack: many files on disk are not many files in memory" {
+	quota_place
+	isolate -b "$BOX" --disk=1M,2000000 --init >/dev/null
+	expect 0 isolate -b "$BOX" --run -- /bin/df --output=itotal /tmp /dev/shm
+	is "$(grep -c ' 65536$' <<<" $output")" 2
+}
+
 @test "attack: a box that fills its disk takes nothing from another" {
 	local other=$((BOX + 1)) how
 	isolate -b "$BOX" --disk=2M --init >/dev/null

@@ -141,14 +141,23 @@ bounds_hold() {
 	prints 'No space left'
 	is "${output##*$'\n'}" 1048576
 	is "$(hit)" disk
-	expect 2 isolate --once --disk=1G -- /bin/true
-	says "at most tmp_size"
+	local disk
+	for disk in 1G 16K,65537; do
+		expect 2 isolate --once --disk=$disk -- /bin/true
+		says "at most tmp_size"
+	done
+	expect 0 isolate --once --disk=16K,65536 -- /bin/df --output=itotal /tmp
+	is "${output##*[!0-9]}" 65536
 }
 
 @test "disk, quota: what cannot be bounded is refused before anything is made" {
-	expect 2 box --disk=1G --init
-	one_line
-	says "--disk: more than tmp_size"
+	local disk
+	# Files without any content take memory, too, which no size counts.
+	for disk in 1G 16K,65537 16K,2147483647; do
+		expect 2 box --disk=$disk --init
+		one_line
+		says "--disk: more than tmp_size"
+	done
 	expect 2 box -q 1000,100 --init
 	one_line
 	says "--quota: the file system of boxes enforces no quotas of projects"
