@@ -45,7 +45,8 @@ static int by_id(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-int list_read(int lock_dir_fd, bool all, uid_t owner, struct list *out, struct err *e)
+int list_read(const struct config *c, int lock_dir_fd, bool all, uid_t owner, struct list *out,
+	      struct err *e)
 {
 	struct slots s = {0};
 	struct slot slot;
@@ -55,9 +56,8 @@ int list_read(int lock_dir_fd, bool all, uid_t owner, struct list *out, struct e
 		rc = slots_next(&s, UINT_MAX, &slot, e);
 		if (rc <= 0)
 			break;
-		/* What is left of a --once that was killed is nobody's. */
-		rc = 0;
-		if ((all || slot.record.owner == owner) && (!slot.record.once || slot.held))
+		rc = all || slot.record.owner == owner ? slots_is_owned(c, &slot, e) : 0;
+		if (rc > 0)
 			rc = add(out, &slot, e);
 	}
 	slots_close(&s);

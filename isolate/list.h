@@ -9,6 +9,7 @@
 #include "common/defs.h"
 #include "common/digest.h"
 #include "common/err.h"
+#include "isolate/config.h"
 
 struct list_row {
 	unsigned id;
@@ -27,7 +28,8 @@ struct list {
 
 /* All boxes, or those of one owner: what others do is none of his business. lock_dir_fd as for
  * lock_open; as root. list_fini also after a failure. */
-int list_read(int lock_dir_fd, bool all, uid_t owner, struct list *out, struct err *e) NODISCARD;
+int list_read(const struct config *c, int lock_dir_fd, bool all, uid_t owner, struct list *out,
+	      struct err *e) NODISCARD;
 void list_fini(struct list *l);
 
 /* On standard output; to be called as who may write there. */

@@ -205,7 +205,7 @@ int call_register_box(struct call *c, bool was_his, struct err *e)
 {
 	unsigned max = was_his || c->priv.root ? 0 : c->config.max_boxes;
 
-	return slots_register(c->lock_dir_fd, c->box.id, &c->lock, max, e);
+	return slots_register(&c->config, c->lock_dir_fd, c->box.id, &c->lock, max, e);
 }
 
 /* As root. */
@@ -421,7 +421,7 @@ static int list_boxes(struct call *c, struct err *e)
 		if (c->lock_dir_fd < 0)
 			(void)err_wrap(e, "lock_root");
 		else
-			rc = list_read(c->lock_dir_fd, all, c->priv.uid, &list, e);
+			rc = list_read(&c->config, c->lock_dir_fd, all, c->priv.uid, &list, e);
 	}
 	priv_leave();
 	if (rc == 0)

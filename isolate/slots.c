@@ -14,6 +14,7 @@
 #include "common/num.h"
 #include "common/path.h"
 #include "common/text.h"
+#include "isolate/sweep.h"
 
 /* --- looking at all -------------------------------------------------------------------------- */
 
@@ -86,6 +87,19 @@ int slots_next(struct slots *s, unsigned except, struct slot *out, struct err *e
 	}
 }
 
+/* 1 when a --once has been killed, and some of its processes are still there: they wait in the
+ * kernel for something that does not come, or have too little CPU time to die. */
+static int has_leftovers(const struct config *c, unsigned id, const struct lock_record *r,
+			 struct err *e)
+{
+	return r->exists && r->once && r->running ? sweep_find(c->first_uid + id, e) : 0;
+}
+
+int slots_is_owned(const struct config *c, const struct slot *s, struct err *e)
+{
+	return !s->record.once || s->held ? 1 : has_leftovers(c, s->id, &s->record, e);
+}
+
 /* --- a free one ------------------------------------------------------------------------------ */
 
 /* Box numbers are tried in windows that begin at 0, each twice as large as the one before, from a
@@ -136,6 +150,10 @@ static int try_box(const struct search *s, unsigned id, struct lock *lock, struc
 		return rc;
 	if (is_used(&l.record))
 		return 0;
+	/* Nobody is to fail, or to wait, for what another has left. */
+	rc = has_leftovers(s->config, id, &l.record, e);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
 	if (box_open(s->config, id, &b, e) < 0)
 		return -1;
 	rc = check_files(s, &b, e);
@@ -177,8 +195,8 @@ int slots_take(const struct config *c, int lock_dir_fd, uid_t caller, struct loc
 
 /* --- how many one user has ------------------------------------------------------------------- */
 
-/* What a --once that was killed has left is no box of his. */
-static int count_others(int lock_dir_fd, unsigned id, uid_t owner, unsigned *count, struct err *e)
+static int count_others(const struct config *c, int lock_dir_fd, unsigned id, uid_t owner,
+			unsigned *count, struct err *e)
 {
 	struct slots s = {0};
 	struct slot slot;
@@ -189,9 +207,11 @@ static int count_others(int lock_dir_fd, unsigned id, uid_t owner, unsigned *cou
 		rc = slots_next(&s, id, &slot, e);
 		if (rc <= 0)
 			break;
-		rc = 0;
-		if (slot.record.owner == owner && (!slot.record.once || slot.held))
+		rc = slot.record.owner == owner ? slots_is_owned(c, &slot, e) : 0;
+		if (rc > 0) {
 			(*count)++;
+			rc = 0;
+		}
 	}
 	slots_close(&s);
 	return rc;
@@ -215,7 +235,8 @@ static int lock_user(int lock_dir_fd, uid_t uid, struct err *e)
 	return take_fd(&fd);
 }
 
-int slots_register(int lock_dir_fd, unsigned id, struct lock *l, unsigned max, struct err *e)
+int slots_register(const struct config *c, int lock_dir_fd, unsigned id, struct lock *l,
+		   unsigned max, struct err *e)
 {
 	uid_t owner = l->record.owner;
 	auto_fd user = -1;
@@ -224,7 +245,7 @@ int slots_register(int lock_dir_fd, unsigned id, struct lock *l, unsigned max, s
 	if (max == 0)
 		return lock_write(l, e);
 	user = lock_user(lock_dir_fd, owner, e);
-	if (user < 0 || count_others(lock_dir_fd, id, owner, &count, e) < 0)
+	if (user < 0 || count_others(c, lock_dir_fd, id, owner, &count, e) < 0)
 		return -1;
 	if (count >= max)
 		return err_set(e, ERR_DENIED,

@@ -35,16 +35,20 @@ int slots_open(int lock_dir_fd, struct slots *out, struct err *e) NODISCARD;
 int slots_next(struct slots *s, unsigned except, struct slot *out, struct err *e) NODISCARD;
 void slots_close(struct slots *s);
 
+/* Is it its owner's? 1, 0, -1. What a --once has left that was killed is nobody's, unless there are
+ * processes that could not be killed. */
+int slots_is_owned(const struct config *c, const struct slot *s, struct err *e) NODISCARD;
+
 /* Take the lock of a free box and open the box. Free is one that has no record, or that a --once
- * which was killed left, and that has no files on disk but the caller's own (lock files can be
- * lost; by then these are what any --init of his may reset). Many may do this at a time: each gets
- * another. ERR_BUSY when all are used. */
+ * which was killed left with no process in it, and that has no files on disk but the caller's own
+ * (lock files can be lost; by then these are what any --init of his may reset). Many may do this at
+ * a time: each gets another. ERR_BUSY when all are used. */
 int slots_take(const struct config *c, int lock_dir_fd, uid_t caller, struct lock *lock,
 	       struct box *box, struct err *e) NODISCARD;
 
 /* lock_write of a record that gives box id to l->record.owner, if he has fewer than max others
  * (0: no limit). Two of one user that do this at a time wait for each other. ERR_DENIED. */
-int slots_register(int lock_dir_fd, unsigned id, struct lock *l, unsigned max,
-		   struct err *e) NODISCARD;
+int slots_register(const struct config *c, int lock_dir_fd, unsigned id, struct lock *l,
+		   unsigned max, struct err *e) NODISCARD;
 
 #endif

@@ -59,8 +59,8 @@ static int kill_one(int proc_fd, const char *name, uid_t uid)
 	return 1;
 }
 
-/* 1 when there was something to kill, 0, -1. */
-static int sweep_round(uid_t uid, struct err *e)
+/* 1 when there was such a process (something to kill), 0, -1. */
+static int sweep_round(uid_t uid, bool killing, struct err *e)
 {
 	auto_dir dir = opendir("/proc");
 	int found = 0;
@@ -76,8 +76,11 @@ static int sweep_round(uid_t uid, struct err *e)
 			break;
 		if (d->d_name[0] < '1' || d->d_name[0] > '9')
 			continue;
-		if (has_uid(dirfd(dir), d->d_name, uid))
-			found |= kill_one(dirfd(dir), d->d_name, uid);
+		if (!has_uid(dirfd(dir), d->d_name, uid))
+			continue;
+		if (!killing)
+			return 1;
+		found |= kill_one(dirfd(dir), d->d_name, uid);
 	}
 	if (errno != 0)
 		return err_sys(e, ERR_SYSTEM, "read '/proc'");
@@ -88,7 +91,7 @@ static int sweep_round(uid_t uid, struct err *e)
 int sweep_processes(uid_t uid, struct err *e)
 {
 	for (int i = 0; i < ROUNDS; i++) {
-		int rc = sweep_round(uid, e);
+		int rc = sweep_round(uid, true, e);
 
 		if (rc <= 0)
 			return rc;
@@ -96,4 +99,9 @@ int sweep_processes(uid_t uid, struct err *e)
 	return err_set(e, ERR_BUSY,
 		       "processes of user %u, left by an earlier run, cannot be killed",
 		       (unsigned)uid);
+}
+
+int sweep_find(uid_t uid, struct err *e)
+{
+	return sweep_round(uid, false, e);
 }

@@ -13,4 +13,7 @@
  * with /proc mounted. */
 int sweep_processes(uid_t uid, struct err *e) NODISCARD;
 
+/* Is there such a process? 1, 0, -1. Kills nobody and waits for nothing. As root. */
+int sweep_find(uid_t uid, struct err *e) NODISCARD;
+
 #endif

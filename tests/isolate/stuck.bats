@@ -2,8 +2,10 @@
 # Processes that cannot be killed: somebody in a system call that waits for a file server.
 
 load ../lib/common
+load ../lib/boxes
 
 teardown() {
+	boxes_teardown
 	common_teardown
 	umount -l "$T/mnt" 2>/dev/null || true
 }
@@ -47,4 +49,45 @@ uid_is_gone() {
 	for i in 0 1; do wait_for 10 uid_is_gone "$((BOX + i))"; done
 	expect 0 isolate -b "$BOX" --run -- /bin/true
 	expect 0 isolate -b "$((BOX + 1))" --cg --run -- /bin/true
+}
+
+# A program of one of the two boxes of $OWN waits for the file server.
+has_stuck() {
+	local first dir
+	first=$(sed -n 's/^first_uid = //p' "$OWN/conf" | tail -n 1)
+	for dir in /proc/[0-9]*; do
+		! grep -qsE "^Uid:[[:space:]]($first|$((first + 1)))[[:space:]]" "$dir/status" ||
+			! grep -qsE 'request_wait|fuse' "$dir/wchan" || return 0
+	done
+	return 1
+}
+
+@test "kill: what a killed --once has left is in nobody's way, and counts as its owner's" {
+	need root v1 fuse
+	local server i
+	boxes_setup 2 'max_boxes_per_user = 1'
+	mkdir "$T/mnt"
+	spawn "$TOOLS/stuckfs" "$T/mnt"
+	server=$pid
+	wait_for 10 grep -q mounted "$T/spawn.out"
+	CALLER=(setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups env PATH="$TEST_PREFIX/bin:$PATH")
+	chown "$TEST_UID" "$T"
+	own_spawn isolate --once -p --dir=stuck="$T/mnt:rw" --stdout=out -- /bin/sh -c 'echo here; cat /stuck/file'
+	wait_for 10 grep -q here out
+	wait_for 10 has_stuck
+	kill -KILL "$pid"
+	wait_for 10 not test -e "/proc/$pid"
+	# Which of the two is tried first depends on the pid.
+	for i in {1..8}; do
+		((i % 2)) || (:)
+		expect 0 own_as "$((TEST_UID + 1))" isolate --once -- /bin/true
+	done
+	expect 2 own isolate --once -- /bin/true
+	says "max_boxes_per_user"
+	expect 0 own isolate --list
+	prints stale
+	kill "$server"
+	wait_for 10 own isolate --once -- /bin/true
+	expect 0 own isolate --list
+	not prints stale
 }
