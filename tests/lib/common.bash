@@ -6,7 +6,7 @@
 #   TEST_AS       root | user: who calls the programs; bats itself always runs as root
 #   TEST_UID      numeric uid and gid of the caller in mode `user`; no passwd entry needed
 #   TEST_STRICT   1: a capability that is missing is a failure, not a skip
-#   TEST_WHERE    native | vm | vm-systemd | vm-nocg | vm-v1: which part of the suite this is
+#   TEST_WHERE    native | vm | vm-systemd | vm-nocg: which part of the suite this is
 #   TEST_CG       v1 | v2 | none: what cg_root of the installed configuration is made of
 #   TEST_FIXTURES folder for images that are built once (tests/lib/images.bash)
 #
