@@ -175,7 +175,7 @@ static int opt_quota(void *ctx, const char *v, struct err *e)
 	if (split_pair(v, "--quota", first, sizeof(first), &second, e) < 0)
 		return -1;
 	if (!second)
-		return err_set(e, ERR_USAGE, "--quota needs BLOCKS,INODES, not '%s'",
+		return err_set(e, ERR_USAGE, "--quota needs KIB,N (N files), not '%s'",
 			       text_quote(v).s);
 	if (num_parse_u64(first, 0, KIB_MAX, "--quota", &blocks, e) < 0 ||
 	    num_parse_u64(second, 0, COUNT_MAX, "--quota", &inodes, e) < 0)
@@ -421,7 +421,7 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 {
 	if (o->mode == MODE_NONE)
 		return err_set(e, ERR_USAGE,
-			       "nothing to do: give --init, --run or --cleanup (see --help)");
+			       "nothing to do: give --once, --init, --run or --cleanup (see --help)");
 	if (opts_runs(o) && operands == 0)
 		return err_set(e, ERR_USAGE, "%s needs a command: isolate %s -- CMD ARGS",
 			       o->mode == MODE_RUN ? "--run" : "--once",
@@ -449,6 +449,8 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 		return err_set(e, ERR_USAGE, "--meta-format=json needs --meta");
 	if (o->limits.cpu_milli && !o->limits.cg)
 		return err_set(e, ERR_USAGE, "--cpus needs --cg");
+	if (o->mode == MODE_ONCE && o->quota_given)
+		return err_set(e, ERR_USAGE, "--quota is for --init: --once takes --disk");
 	if (o->disk_given && o->quota_given)
 		return err_set(e, ERR_USAGE, "--disk and --quota exclude each other");
 	if (o->redirect.err && o->redirect.err_to_out)
