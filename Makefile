@@ -1,7 +1,8 @@
 # isolate-oci: build, install, check. See CONTRIBUTING.md.
 #
 #   make                     build/isolate build/imgfetch build/imgmount build/isolate-cg-keeper
-#   make install             honours DESTDIR, PREFIX, ISOLATE_MODE, ISOLATE_GROUP, SYSTEMD_UNITS
+#   make install             honours DESTDIR, PREFIX, ISOLATE_MODE, ISOLATE_GROUP, CONFIG_FILE, SYSTEMD_UNITS
+#   make uninstall           with the same variables; leaves the configuration, boxes and images
 #   sudo make check          unit tests and bats, natively and in a virtual machine (tests/run)
 #   sudo make demo           the whole way once (tests/demo/run)
 # Variables: CC, CFLAGS, LDFLAGS, O (output folder), WERROR=1, SAN=1 (ASan + UBSan).
@@ -264,7 +265,7 @@ print-unit-tests:
 	@echo $(unit_bins)
 
 install: all
-	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/etc \
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(SYSTEMD_UNITS)
 	$(INSTALL) -m 755 $(O)/imgfetch $(O)/imgmount $(DESTDIR)$(PREFIX)/bin
@@ -277,6 +278,13 @@ install: all
 	test -e $(DESTDIR)$(CONFIG_FILE) || { $(INSTALL) -d $(DESTDIR)$(dir $(CONFIG_FILE)) && \
 		$(INSTALL) -m 644 default.cf $(DESTDIR)$(CONFIG_FILE); }
 
+# Takes the same variables as install. What people have written or pulled stays.
+uninstall:
+	rm -f -- $(addprefix $(DESTDIR)$(PREFIX)/bin/,imgfetch imgmount isolate) \
+		$(DESTDIR)$(PREFIX)/sbin/isolate-cg-keeper \
+		$(addprefix $(DESTDIR)$(SYSTEMD_UNITS)/,isolate.service isolate.slice) \
+		$(foreach p,$(man_pages),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(p)))/$(notdir $(p)))
+
 check:
 	tests/run
 
@@ -286,7 +294,7 @@ demo:
 clean:
 	$(if $(strip $(O)),rm -rf -- '$(O)/obj' '$(O)/unit' '$(O)/tools' $(programs) '$(O)/libcommon.a' '$(O)/libimgmount.a' '$(O)/isolate.service' '$(O)/flags')
 
-.PHONY: all unit tools fuzz install check demo clean print-unit-tests FORCE
+.PHONY: all unit tools fuzz install uninstall check demo clean print-unit-tests FORCE
 .DELETE_ON_ERROR:
 FORCE:
 
