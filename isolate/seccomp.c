@@ -150,13 +150,15 @@ static const struct rule rules[] = {
 	{SC_quotactl_fd, 0, EPERM, {}},
 	/* The project of a file decides whose quota it counts against. */
 	{SC_file_setattr, 0, EPERM, {}},
-	/* Keystrokes into the caller's terminal (CVE-2017-5226); the project again, and whether
-	 * what is made in a directory inherits it (chattr -P). 32-bit programs have a number of
-	 * their own. */
+	/* Keystrokes into the caller's terminal (CVE-2017-5226), and another line discipline on
+	 * it, by which it is of no use afterwards (N_NULL) and rare drivers are reached; the
+	 * project again, and whether what is made in a directory inherits it (chattr -P). 32-bit
+	 * programs have a number of their own. */
 	{SC_ioctl,
 	 0,
 	 EPERM,
-	 {IN(1, TIOCSTI, TIOCLINUX, FS_IOC_FSSETXATTR, FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS)}},
+	 {IN(1, TIOCSTI, TIOCLINUX, TIOCSETD, TIOCEXCL, FS_IOC_FSSETXATTR, FS_IOC_SETFLAGS,
+	     FS_IOC32_SETFLAGS)}},
 	/* A 0:0 character device hides a file when the directory becomes an overlay layer, and
 	 * anybody may make one (Linux 5.8). */
 	{SC_mknod, 0, EPERM, {MASKED_IN(1, S_IFMT, S_IFCHR, S_IFBLK)}},

@@ -75,6 +75,7 @@ static const struct call {
 	{"netlink-audit-above", SYS_socket, {16, SOCK_RAW, 9 | ABOVE}},
 	{"inet", SYS_socket, {AF_INET, SOCK_DGRAM, 0}},
 	{"tiocsti", SYS_ioctl, {0, TIOCSTI, (long)"x"}},
+	{"tiocsetd", SYS_ioctl, {0, TIOCSETD, (long)"\x1b\0\0"}},
 	{"tiocsti-above", SYS_ioctl, {0, TIOCSTI | ABOVE, (long)"x"}},
 	{"tioclinux-above", SYS_ioctl, {0, TIOCLINUX | ABOVE, (long)"\2"}},
 	{"whiteout", SYS_mknodat, {AT_FDCWD, (long)"/tmp/w", S_IFCHR | 0666, 0}},

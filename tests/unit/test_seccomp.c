@@ -126,6 +126,8 @@ static const struct call_row {
 	{"keyctl", SYS_keyctl, {0}, 0x3f, FAILS(ENOSYS), ALLOW},
 	{"TIOCSTI", SYS_ioctl, {0, TIOCSTI}, 3, FAILS(EPERM), FAILS(EPERM)},
 	{"TIOCLINUX", SYS_ioctl, {0, TIOCLINUX}, 3, FAILS(EPERM), FAILS(EPERM)},
+	{"TIOCSETD", SYS_ioctl, {0, TIOCSETD}, 3, FAILS(EPERM), FAILS(EPERM)},
+	{"TIOCEXCL", SYS_ioctl, {0, TIOCEXCL}, 3, FAILS(EPERM), FAILS(EPERM)},
 	{"project id", SYS_ioctl, {0, FS_IOC_FSSETXATTR}, 3, FAILS(EPERM), FAILS(EPERM)},
 	{"project inherited", SYS_ioctl, {0, FS_IOC_SETFLAGS}, 3, FAILS(EPERM), FAILS(EPERM)},
 	{"project inherited, 32 bits",
