@@ -244,8 +244,8 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(path, "--version"))
 		return print(PROGRAM " " ISOLATE_OCI_VERSION "\n");
 	if (argc > 2 || path[0] == '-') {
-		(void)(argc > 2 ? err_set(&e, ERR_USAGE, "takes one argument at most; see --help") :
-				  err_set(&e, ERR_USAGE, "unknown option '%s'; see --help",
+		(void)(argc > 2 ? err_set(&e, ERR_USAGE, "takes one argument at most; see --help")
+				: err_set(&e, ERR_USAGE, "unknown option '%s'; see --help",
 					  text_quote(path).s));
 		err_print(PROGRAM, &e);
 		return EXIT_WRONG_USAGE;

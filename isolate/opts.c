@@ -420,8 +420,9 @@ static const struct optab_row table[] = {
 static int check_conflicts(const struct opts *o, int operands, struct err *e)
 {
 	if (o->mode == MODE_NONE)
-		return err_set(e, ERR_USAGE,
-			       "nothing to do: give --once, --init, --run or --cleanup (see --help)");
+		return err_set(
+			e, ERR_USAGE,
+			"nothing to do: give --once, --init, --run or --cleanup (see --help)");
 	if (opts_runs(o) && operands == 0)
 		return err_set(e, ERR_USAGE, "%s needs a command: isolate %s -- CMD ARGS",
 			       o->mode == MODE_RUN ? "--run" : "--once",
