@@ -215,6 +215,7 @@ int cgroup_sweep(const struct cgroup_place *p, unsigned box_id, struct err *e)
 
 	if (format_name(box_id, name, sizeof(name), e))
 		return -1;
+	cgroup_cpu_release(p, name);
 	for (size_t i = 0; i < p->dir_count; i++)
 		if (sweep_dir(p, p->dirs[i], name, e))
 			return -1;
@@ -305,10 +306,17 @@ int cgroup_cpu_ns(const struct cgroup *g, uint64_t *out, struct err *e)
 	return 0;
 }
 
+void cgroup_let_die(const struct cgroup *g)
+{
+	if (g->throttled)
+		cgroup_cpu_release(g->place, g->name);
+}
+
 int cgroup_kill(const struct cgroup *g, struct err *e)
 {
 	size_t left;
 
+	cgroup_let_die(g);
 	if (!g->place->v2)
 		return cgroup_v1_kill(g->procs, g->name, &left, e);
 	if (pwrite(g->kill, "1", 1, 0) != 1)

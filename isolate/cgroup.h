@@ -58,6 +58,10 @@ int cgroup_cpu_ns(const struct cgroup *g, uint64_t *out, struct err *e) NODISCAR
  * only catches stragglers). */
 int cgroup_kill(const struct cgroup *g, struct err *e) NODISCARD;
 
+/* Whoever is in the group is going to die, and gets the CPU time that this takes, whatever --cpus
+ * allows. cgroup_kill does it, too. */
+void cgroup_let_die(const struct cgroup *g);
+
 /* Readable once the group has run out of memory, where the kernel kills only one process then (v1):
  * the keeper calls cgroup_kill, since half of a box gives wrong answers. Not to be read from. -1
  * where the kernel kills all (v2), or nothing is limited. */

@@ -52,7 +52,7 @@ static int find_dir(const struct cgroup *g, enum cg_ctl ctl, const char *control
 	return dir;
 }
 
-static int limit_bandwidth(const struct cgroup *g, uint64_t milli, struct err *e)
+static int limit_bandwidth(struct cgroup *g, uint64_t milli, struct err *e)
 {
 	const char *file = g->place->v2 ? "cpu.max" : "cpu.cfs_quota_us";
 	int dir = find_dir(g, CTL_CPU, "cpu", file, "--cpus", e);
@@ -64,10 +64,28 @@ static int limit_bandwidth(const struct cgroup *g, uint64_t milli, struct err *e
 	if (g->place->v2 ? text_format(text, sizeof(text), "%" PRIu64 " " PERIOD_US_TEXT, quota_us)
 			 : text_format(text, sizeof(text), "%" PRIu64, quota_us))
 		return err_sys(e, ERR_BUG, "limit of control group");
+	g->throttled = true;
 	if (!g->place->v2 &&
 	    cgroup_write_file(dir, g->name, "cpu.cfs_period_us", PERIOD_US_TEXT, e))
 		return -1;
 	return cgroup_write_file(dir, g->name, file, text, e);
+}
+
+/* Before Linux 6.18 a process that has used up its group's share waits wherever it is in the
+ * kernel, also in the middle of its exit, for minutes where there is much to give back. */
+void cgroup_cpu_release(const struct cgroup_place *p, const char *name)
+{
+	const char *file = p->v2 ? "cpu.max" : "cpu.cfs_quota_us", *none = p->v2 ? "max" : "-1";
+	char path[64];
+
+	if (text_format(path, sizeof(path), "%s/%s", name, file))
+		return;
+	for (size_t i = 0; i < p->dir_count; i++) {
+		auto_fd fd = openat(p->dirs[i], path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+		if (fd >= 0 && write(fd, none, strlen(none)) < 0)
+			continue;
+	}
 }
 
 static int read_list(int dir, const char *file, struct cpulist *out, struct err *e)

@@ -88,6 +88,7 @@ struct cgroup {
 	int oom;	      /* memory.oom_control, memory.events */
 	int oom_event;	      /* v1 with a limit: eventfd that counts how often it ran out */
 	unsigned cpus;
+	bool throttled; /* there is a limit on bandwidth */
 };
 
 /* Both fill place->dirs and place->name. `path` is a directory; `name` one component. */
@@ -95,6 +96,10 @@ int cgroup_v1_find(const struct cgroup_mounts *m, const char *name, struct cgrou
 		   struct err *e) NODISCARD;
 int cgroup_v2_find(const char *path, enum cgroup_kind kind, bool move_processes,
 		   struct cgroup_place *p, struct err *e) NODISCARD;
+
+/* Take the limit on bandwidth away from the group `name`, if it has one. A failure only means that
+ * its processes take longer to die. */
+void cgroup_cpu_release(const struct cgroup_place *p, const char *name);
 
 /* Could they, as far as can be told without making anything? */
 int cgroup_v1_look(const struct cgroup_mounts *m, struct err *e) NODISCARD;

@@ -263,6 +263,8 @@ static void on_ended(struct keeper *k, const struct run_report *r)
 	k->ended = true;
 	k->end_ns = r->mono_ns;
 	k->out.wait_status = r->wait_status;
+	if (k->spec->cgroup)
+		cgroup_let_die(k->spec->cgroup);
 	if (k->state == LIVING) {
 		k->state = DYING;
 		k->deadline_ns = report_now_ns() + SOFT_TIMEOUT_NS;

@@ -150,3 +150,14 @@ while time.process_time() < 0.3: pass'
 	expect 0 isolate --cg --wait -b "$BOX" --cleanup
 	[[ ! -e $file ]] || fail "the group is still there"
 }
+
+@test "cpus: what is left in the box dies at once, however little it may use" {
+	need cgroup
+	isolate -b "$BOX" --cg --init >/dev/null
+	# At this share of a processor they would take longer to end than the keeper waits (before
+	# Linux 6.18, and on a slow machine).
+	expect 0 isolate -b "$BOX" --cg --cpus=0.02 "$M" -p --run -- /bin/sh -c '
+		mkfifo f; i=0
+		while [ $i -lt 100 ]; do read x <f & i=$((i + 1)); done'
+	meta_is exitcode 0
+}
