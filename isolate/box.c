@@ -102,8 +102,71 @@ int box_write_image(const struct box *b, const char *store_path, const struct di
 	return 0;
 }
 
-int box_remove(struct box *b, struct err *e)
+/* What a killed keeper left to the box's user becomes owner's. Runs as: root. Trusts: nothing in
+ * box/. Must not: give owner a box/ that is somebody else's. */
+static int reclaim_files(const struct box *b, const struct priv *owner, struct err *e)
 {
+	const struct boxtree_job job = {
+		.chown = true,
+		.uid = owner->uid,
+		.gid = owner->gid,
+		.from_uid = b->uid,
+	};
+	auto_fd fd = path_open_beneath(b->dir_fd, "box", O_PATH | O_DIRECTORY, 0);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, ERR_SYSTEM, "open '%s/box'", b->path);
+	if (st.st_uid != owner->uid && st.st_uid != b->uid)
+		return err_set(e, ERR_DENIED, "'%s/box' belongs to user %u: root can --cleanup it",
+			       b->path, (unsigned)st.st_uid);
+	return boxtree_walk(fd, &job, e);
+}
+
+/* From root to owner and back. */
+static int empty_as_owner(const struct box *b, const struct priv *owner, struct err *e)
+{
+	struct err also;
+	int rc;
+
+	if (priv_as_caller(owner, e) < 0)
+		return -1;
+	rc = path_remove_contents(b->dir_fd, "box", e);
+	if (priv_as_root(owner, &also) < 0) {
+		*e = also;
+		return -1;
+	}
+	return rc;
+}
+
+/* Remove box/ with no more rights than owner has: he, or anybody who may write there, can move a
+ * third user's open directory into it, with files that neither of them could delete. Only when it
+ * is empty it goes by root's hand, since its parent is root's; after that, nothing can come into
+ * the box any more. */
+static int remove_files(const struct box *b, const struct priv *owner, struct err *e)
+{
+	if (unlinkat(b->dir_fd, "box", AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (empty_as_owner(b, owner, e) < 0) {
+		if (e->errnum != EACCES && e->errnum != EPERM)
+			return -1;
+		if (reclaim_files(b, owner, e) < 0)
+			return -1;
+		if (empty_as_owner(b, owner, e) < 0)
+			return err_wrap(e,
+					"box %u holds what user %u may not remove (move it out, "
+					"or let root --cleanup)",
+					b->id, (unsigned)owner->uid);
+	}
+	if (unlinkat(b->dir_fd, "box", AT_REMOVEDIR) < 0)
+		return err_sys(e, ERR_SYSTEM, "remove '%s/box'", b->path);
+	return 0;
+}
+
+int box_remove(struct box *b, const struct priv *owner, struct err *e)
+{
+	if (b->dir_fd >= 0 && !owner->root && remove_files(b, owner, e) < 0)
+		return -1;
 	cleanup_fd(&b->dir_fd);
 	return path_remove_tree(b->root_fd, b->name, e);
 }

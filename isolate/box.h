@@ -77,8 +77,10 @@ bool box_is_full(const struct box_use *use);
 int box_write_image(const struct box *b, const char *store_path, const struct digest *image,
 		    struct err *e) NODISCARD;
 
-/* Remove the box's directory with all that is in it; missing is success. As root. */
-int box_remove(struct box *b, struct err *e) NODISCARD;
+/* Remove the box's directory with all that is in it; missing is success. For an owner who is not
+ * root, what is in box/ goes with his rights, after what is the box's user's was made his: whatever
+ * he may not remove is an error, and the box stays. As root. */
+int box_remove(struct box *b, const struct priv *owner, struct err *e) NODISCARD;
 
 /* Before a run: box/ is owner's again and 0700, and mnt_fd shows owner's files as the program's, by
  * an id-mapped mount, or where the file system has none by walking through all of them. Files that

@@ -18,7 +18,8 @@
  *   6. lock.c    takes the box's lock: one isolate at a time works in a box. The lock file says
  *                whose the box is. slots.c takes that of a free box where none is named, and counts
  *                a user's boxes. From here on signals wait (keeper.c).
- *   7. box.c     makes, removes or readies <box_root>/<id>.
+ *   7. box.c     makes, removes or readies <box_root>/<id>. What is in box/ is removed as the
+ *                caller.
  * --list reads the lock files instead (list.c), without taking a lock.
  * --check and --check-config go no further than 4 and then their own way (check.c): what is tried
  * there as root is in children with namespaces of their own, or undone when a descriptor is closed.
@@ -224,7 +225,7 @@ static int make_box(struct call *c, const struct lock_record *fresh, struct err 
 	/* Owner first: a box half made must not be anybody's. */
 	*r = *fresh;
 	if (call_register_box(c, was_his, e) < 0 || box_unbound(&c->box, &old, e) < 0 ||
-	    box_remove(&c->box, e) < 0 || box_create(&c->box, &c->priv, e) < 0)
+	    box_remove(&c->box, &c->priv, e) < 0 || box_create(&c->box, &c->priv, e) < 0)
 		return -1;
 	if (box_bound(&c->box, &c->priv, &r->disk, e) < 0)
 		return -1;
@@ -247,7 +248,7 @@ static int unmake_box(struct call *c, struct err *e)
 		if (lock_write(&c->lock, e) < 0)
 			return -1;
 	}
-	if (box_unbound(&c->box, &r->disk, e) < 0 || box_remove(&c->box, e) < 0)
+	if (box_unbound(&c->box, &r->disk, e) < 0 || box_remove(&c->box, &c->priv, e) < 0)
 		return -1;
 	*r = (struct lock_record){0};
 	return lock_write(&c->lock, e);

@@ -93,6 +93,42 @@ sh_box() { isolate -s -b "$BOX" -p --run -- /bin/sh -c "$1"; }
 	expect 0 as_uid "$((TEST_UID + 1))" isolate -b "$BOX" --cleanup
 }
 
+@test "attack: another user's files in the box are not deleted by root's hand" {
+	# V's directory is open to all, so U can move it; what is in `private` he could not delete.
+	need user
+	local v=$((TEST_UID + 1)) place=$BOXES/.test-$BOX found
+	mkdir -m 777 "$place" "$place/open"
+	mkdir -m 700 "$place/open/private"
+	echo precious >"$place/open/private/file"
+	chown -R "$v:$v" "$place/open"
+	as_caller mv "$place/open" "$B/open"
+	x isolate -b "$BOX" --cleanup
+	found=$status:$stderr
+	x isolate -b "$BOX" --init
+	found+=/$status/$(find "$B" -name file -user "$v")
+	# It is still the caller's box.
+	x as_uid "$v" isolate -b "$BOX" --init
+	found+=/$status
+	as_caller mv "$B"/* "$B"/.[!.]* "$place" 2>/dev/null || true
+	rm -rf "${place:?}"
+	[[ $found == "2:"*"box $BOX holds what user $TEST_UID may not remove"*"'private' in 'box'"*/2/*/file/2 ]]
+	expect 0 isolate -b "$BOX" --cleanup
+	[[ ! -e $BOXES/$BOX ]]
+}
+
+@test "cleanup: what a killed keeper left to the box's user goes, too" {
+	local first
+	conf_into first first_uid
+	as_caller mkdir -p "$B/closed/a" "$B/left/b"
+	as_caller chmod 0 "$B/closed/a" "$B/closed"
+	touch "$B/left/b/file"
+	chown -R "$((first + BOX))" "$B/left"
+	chmod 700 "$B/left" "$B/left/b"
+	chown "$((first + BOX))" "$B"
+	expect 0 isolate -b "$BOX" --cleanup
+	[[ ! -e $BOXES/$BOX ]]
+}
+
 @test "attack: the place where roots are put together is root's, and empty" {
 	expect 0 sh_box true
 	is "$(stat -c '%u %a' "$BOXES/$BOX/root")" "0 700"
