@@ -397,7 +397,8 @@ void check_image(const struct check *c, struct finding *f)
 	struct err e;
 
 	if (image_find(c->config, c->priv, c->ask->env, c->ask->image, &image, &e) < 0) {
-		check_set_err(f, CHECK_MISSING, NULL, &e);
+		check_set_err(f, CHECK_MISSING, "imgfetch list shows the images that are there",
+			      &e);
 		return;
 	}
 	check_set(f, CHECK_OK, NULL, "%s is %s", text_quote(c->ask->image).s,

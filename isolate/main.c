@@ -519,8 +519,10 @@ static int finish(struct call *c, const struct err *failure, int rc)
 	cleanup_fd(&c->lock_dir_fd);
 	if (failure) {
 		priv_leave();
-		/* The first error is the one to tell. */
-		if (meta_write_error(&c->meta, failure, &e) < 0)
+		/* The first error is the one to tell. When it was the meta file's, this one is the
+		 * same. */
+		if (meta_write_error(&c->meta, failure, &e) < 0 &&
+		    strcmp(e.text, failure->text) != 0)
 			err_print(PROG, &e);
 		err_print(PROG, failure);
 		rc = EXIT_SANDBOX;

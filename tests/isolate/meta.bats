@@ -58,6 +58,12 @@ run_box() { isolate -b "$BOX" "$@"; }
 	grep -q box_root "$CONF"
 }
 
+@test "meta: one that cannot be written is one line on standard error" {
+	expect 2 run_box --meta=/dev/full --run -- /bin/true
+	says "write meta file: no space left on device"
+	one_line
+}
+
 @test "meta: sandbox errors are told with status XX" {
 	expect 2 run_box "$M" -i nothing --run -- /bin/true
 	is "$(cut -d: -f1 "$T/meta" | paste -sd ' ')" "status message"
