@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/fdio.h"
 #include "common/text.h"
 #include "common/utf8.h"
 #include "isolate/meta_impl.h"
@@ -72,6 +72,25 @@ static void add_text(struct text *t, const char *key, const char *value)
 	text_add(t, "\n");
 }
 
+/* Waits where fdio_write_all fails: standard output is the program's, too, who may have filled it
+ * and made it non-blocking. */
+static int write_all(int fd, const char *text, size_t len)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	while (len) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && (errno == EINTR || (errno == EAGAIN && poll(&p, 1, -1) >= 0)))
+			continue;
+		if (n <= 0)
+			return -1;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 /* The whole text replaces what is in our file: an error after a run takes the place of its figures.
  * Standard output is not ours to cut, even where it is a file. */
 int meta_put(const struct meta *m, const char *text, size_t len, struct err *e)
@@ -82,7 +101,7 @@ int meta_put(const struct meta *m, const char *text, size_t len, struct err *e)
 		return err_sys(e, ERR_SYSTEM, "look at meta file");
 	if (S_ISREG(st.st_mode) && (ftruncate(m->fd, 0) || lseek(m->fd, 0, SEEK_SET) < 0))
 		return err_sys(e, ERR_SYSTEM, "truncate meta file");
-	if (fdio_write_all(m->fd, text, len))
+	if (write_all(m->fd, text, len))
 		return err_sys(e, ERR_SYSTEM, "write meta file");
 	return 0;
 }

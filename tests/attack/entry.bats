@@ -240,3 +240,26 @@ os.execv(sys.argv[1], sys.argv[1:])' "$I" -b "$BOX" $command 3>&- &
 		is "$words $(stat -c %a "$T/file")" "$words 755"
 	done
 }
+
+@test "attack: a program that fills standard output, non-blocking, does not keep its verdict back" {
+	local fill='import fcntl, os
+fcntl.fcntl(1, fcntl.F_SETFL, os.O_NONBLOCK)
+for size in 4096, 1:
+    try:
+        while True: os.write(1, b"x" * size)
+    except BlockingIOError: pass
+open("full", "w")'
+	isolate -b "$BOX" --init >/dev/null
+	mkfifo pipe && give_to_caller pipe
+	exec 4<>pipe
+	as_caller "$TEST_PREFIX/bin/isolate" -s -b "$BOX" -M- --run -- /usr/bin/python3 -c "$fill" >pipe 4>&- &
+	local runs=$! reads
+	wait_for 10 test -e "$BOXES/$BOX/box/full"
+	read -r -t 0.5 <><(:) || true # for isolate to get there; a shorter time hides a fault, and makes none
+	cat pipe >out 4>&- &
+	reads=$!
+	exec 4>&-
+	wait "$runs" || fail "exit status $?"
+	wait "$reads"
+	is "$(tail -n 1 out)" exitcode:0
+}
