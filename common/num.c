@@ -3,6 +3,7 @@
 #include "common/num.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "common/text.h"
 
@@ -53,27 +54,44 @@ int num_parse_int(const char *s, int min, int max, const char *what, int *out, s
 	return 0;
 }
 
-/* A number with an optional fraction, in 1/10^9; false when it is none, or is above max. */
+/* An exponent as printf("%g") writes it: e, an optional sign, one or two digits, the end. */
+static bool parse_exponent(const char *s, int *out)
+{
+	int sign = s[1] == '-' ? -1 : 1, v = 0;
+	const char *p = s + (s[1] == '-' || s[1] == '+' ? 2 : 1), *first = p;
+
+	for (; is_digit(*p) && p < first + 2; p++)
+		v = v * 10 + (*p - '0');
+	*out = sign * v;
+	return (*s == 'e' || *s == 'E') && p > first && !*p;
+}
+
+/* A number with an optional fraction and exponent, in 1/10^9; false when it is none, or is above
+ * max. */
 static bool parse_nano(const char *s, uint64_t max, uint64_t *out)
 {
-	const char *p = s;
-	uint64_t whole = 0, frac = 0, unit = NSEC_PER_SEC;
-	bool ok = true, digits = false;
+	size_t len = strspn(s, "0123456789."), whole = strcspn(s, "."), n;
+	int exponent = 0;
+	uint64_t limit, v = 0;
 
-	if (is_digit(*p)) {
-		ok = take_digits(&p, &whole);
-		digits = true;
-	}
-	if (ok && *p == '.') {
-		for (p++; is_digit(*p); p++) {
-			digits = true;
-			unit /= 10; /* 0 from the tenth digit on */
-			frac += (uint64_t)(*p - '0') * unit;
-		}
-	}
-	if (!ok || !digits || *p || whole > max || (whole == max && frac > 0))
+	whole = MIN(whole, len);
+	n = whole < len ? len - 1 : len; /* digits */
+	if (n == 0 || (whole < len && memchr(s + whole + 1, '.', len - whole - 1)) ||
+	    (s[len] && !parse_exponent(s + len, &exponent)) ||
+	    __builtin_mul_overflow(max, NSEC_PER_SEC, &limit))
 		return false;
-	*out = whole * NSEC_PER_SEC + frac;
+	/* As many digits as there are before the point once that is moved to where the unit is. */
+	for (int64_t i = 0; i < (int64_t)whole + exponent + 9; i++) {
+		size_t at = (size_t)i < whole ? (size_t)i : (size_t)i + 1;
+		uint64_t digit = (size_t)i < n ? (uint64_t)(s[at] - '0') : 0;
+
+		if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
+		    __builtin_add_overflow(v, digit, &v))
+			return false;
+	}
+	if (v > limit)
+		return false;
+	*out = v;
 	return true;
 }
 

@@ -13,12 +13,12 @@ int num_parse_u64(const char *s, uint64_t min, uint64_t max, const char *what, u
 int num_parse_int(const char *s, int min, int max, const char *what, int *out,
 		  struct err *e) NODISCARD;
 
-/* Seconds with an optional fraction ("2", "0.25", ".5", "1."), at most 10^9 s, to nanoseconds;
- * digits past the ninth of the fraction are cut. */
+/* Seconds with an optional fraction and exponent ("2", "0.25", ".5", "1.", "1e+06"), at most 10^9
+ * s, to nanoseconds; what is less than one is cut. */
 int num_parse_seconds(const char *s, const char *what, uint64_t *out_ns, struct err *e) NODISCARD;
 
-/* A count with an optional fraction ("2", "0.5"), in thousandths; digits past the third of the
- * fraction are cut. max_milli is a whole count. */
+/* A count with an optional fraction and exponent ("2", "0.5"), in thousandths; what is less than
+ * one of them is cut. max_milli is a whole count. */
 int num_parse_milli(const char *s, uint64_t max_milli, const char *what, uint64_t *out_milli,
 		    struct err *e) NODISCARD;
 
