@@ -154,8 +154,10 @@ void err_print(const char *prog, const struct err *e)
 	memcpy(name, prog, n); /* a longer name is simply cut */
 	name[n] = '\0';
 	end = put_escaped(end, name);
-	*end++ = ':';
-	*end++ = ' ';
+	if (n > 0) {
+		*end++ = ':';
+		*end++ = ' ';
+	}
 	end = put_escaped(end, e->text);
 	*end++ = '\n';
 	while (write(STDERR_FILENO, line, (size_t)(end - line)) < 0 && errno == EINTR)

@@ -44,7 +44,8 @@ int err_sys(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF(3, 4
 /* Put "text: " before what *e says already; kind and errnum stay. Returns -1. */
 int err_wrap(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
-/* One line "prog: text\n" to stderr in one write; control characters in the text are escaped. */
+/* One line "prog: text\n" (without "prog: " if that is "") to stderr in one write; control
+ * characters in the text are escaped. */
 void err_print(const char *prog, const struct err *e);
 
 /* Write *e to fd in one write / read exactly one from fd. err_send returns 0 or -1 (errno set) and

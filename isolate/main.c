@@ -168,6 +168,9 @@ int call_check_restricted(const struct call *c, struct err *e)
 	return 0;
 }
 
+/* Clients of version 1 look for these words at the beginning of the line. */
+#define BOX_EXISTS "Box already exists"
+
 static int may_init(const struct call *c, struct err *e)
 {
 	if (call_check_caller(c, e) < 0)
@@ -177,7 +180,7 @@ static int may_init(const struct call *c, struct err *e)
 	if (call_check_owner(c, true, e) < 0 || check_unrecorded(c, e) < 0)
 		return -1;
 	if (c->config.init_refuse && c->lock.record.exists && c->lock.record.ready)
-		return err_set(e, ERR_BUSY, "Box already exists: %s", c->box.path);
+		return err_set(e, ERR_BUSY, BOX_EXISTS ": %s", c->box.path);
 	return 0;
 }
 
@@ -364,7 +367,7 @@ static int check_stranger(struct call *c, int lock_fd, struct err *e)
 static int say_existing(const struct call *c, struct err *e)
 {
 	if (c->opts.mode == MODE_INIT && c->config.init_refuse)
-		return err_wrap(e, "Box already exists");
+		return err_wrap(e, BOX_EXISTS);
 	return -1;
 }
 
@@ -510,6 +513,7 @@ static int print_info(const struct call *c, struct err *e)
 static int finish(struct call *c, const struct err *failure, int rc)
 {
 	struct err e;
+	bool exists;
 
 	/* First of all: what is said below may block, for as long as the caller likes. */
 	redirect_close(c->stdio);
@@ -524,7 +528,8 @@ static int finish(struct call *c, const struct err *failure, int rc)
 		if (meta_write_error(&c->meta, failure, &e) < 0 &&
 		    strcmp(e.text, failure->text) != 0)
 			err_print(PROG, &e);
-		err_print(PROG, failure);
+		exists = strncmp(failure->text, BOX_EXISTS, strlen(BOX_EXISTS)) == 0;
+		err_print(exists ? "" : PROG, failure);
 		rc = EXIT_SANDBOX;
 	}
 	meta_close(&c->meta);

@@ -286,3 +286,18 @@ cms_end() {
 	grep -qx killed:1 "$T/isolate/$BOX/meta.log"
 	expect 0 isolate --cg "--box-id=$BOX" --cleanup 2>/dev/null
 }
+
+# ---- Others --------------------------------------------------------------------------------------
+
+@test "clients: one tells a box that exists by the beginning of all that --init prints" {
+	iso() { with_conf 'init_existing = refuse' "$TEST_PREFIX/bin/isolate" --cg "--box-id=$BOX" "$@"; }
+	expect 0 iso --init
+	is "$output$stderr" "$BOXES/$BOX"
+	expect 2 iso --init
+	[[ $output$stderr == "Box already exists"* ]] || fail "it starts otherwise: $output$stderr"
+	expect 0 iso --cleanup
+	expect 0 iso --init
+	# As %g prints a limit that is large; the well-known tool takes it.
+	expect 0 iso --time=1e+06 --wall-time=1.5e+06 --extra-time=5e-01 --run -- /bin/true
+	expect 0 iso --cleanup
+}

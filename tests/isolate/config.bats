@@ -16,7 +16,7 @@ as_other() {
 	expect 0 iso 'init_existing = refuse' --init
 	touch "$BOXES/$BOX/box/kept"
 	expect 2 iso 'init_existing = refuse' --init
-	says "Box already exists"
+	is "$stderr" "Box already exists: $BOXES/$BOX"
 	is "$output" ""
 	one_line
 	[[ -e $BOXES/$BOX/box/kept ]]

@@ -165,6 +165,7 @@ static void test_print(struct tap *t)
 	(void)err_set(&e, ERR_USAGE, "unknown option '%s'", "--x");
 	tap_str(t, printed("isolate", &e, buf, sizeof(buf)), "isolate: unknown option '--x'\n",
 		"print: one line");
+	tap_str(t, printed("", &e, buf, sizeof(buf)), "unknown option '--x'\n", "print: no name");
 	(void)err_set(&e, ERR_USAGE, "a\nb\x1b[31m\\x41 \xc3\xbc \x9b \xc2\x9b");
 	tap_str(t, printed("p", &e, buf, sizeof(buf)),
 		"p: a\\x0ab\\x1b[31m\\x41 \xc3\xbc \\x9b \\xc2\\x9b\n",
