@@ -474,7 +474,11 @@ static int collect(struct keeper *k, struct err *e)
 	struct usage *u = &k->out.usage;
 
 	if (!k->told && k->out.killed == KILL_NONE)
-		return err_set(e, ERR_SYSTEM, "the box's init process was killed from outside");
+		return err_set(
+			e, ERR_SYSTEM, "%s",
+			k->state == DEAD
+				? "what the box used is lost: its processes did not end in time"
+				: "the box's init process was killed from outside");
 	/* It had to be killed itself: what is known is what was seen last. */
 	if (!k->told)
 		u->cpu_ns = k->seen_cpu_ns;
