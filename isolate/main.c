@@ -216,6 +216,7 @@ int call_register_box(struct call *c, bool was_his, struct err *e)
 static int make_box(struct call *c, const struct lock_record *fresh, struct err *e)
 {
 	struct lock_record *r = &c->lock.record;
+	const struct lock_record before = *r;
 	struct lock_disk old = r->exists ? r->disk : (struct lock_disk){0};
 	bool was_his = r->exists && !r->once && r->owner == fresh->owner;
 
@@ -227,8 +228,12 @@ static int make_box(struct call *c, const struct lock_record *fresh, struct err 
 		return -1;
 	/* Owner first: a box half made must not be anybody's. */
 	*r = *fresh;
-	if (call_register_box(c, was_his, e) < 0 || box_unbound(&c->box, &old, e) < 0 ||
-	    box_remove(&c->box, &c->priv, e) < 0 || box_create(&c->box, &c->priv, e) < 0)
+	if (call_register_box(c, was_his, e) < 0) {
+		*r = before;
+		return -1;
+	}
+	if (box_unbound(&c->box, &old, e) < 0 || box_remove(&c->box, &c->priv, e) < 0 ||
+	    box_create(&c->box, &c->priv, e) < 0)
 		return -1;
 	if (box_bound(&c->box, &c->priv, &r->disk, e) < 0)
 		return -1;
@@ -283,8 +288,9 @@ static int do_init(struct call *c, struct err *e)
 	    box_plan_bound(&c->box, c->config.tmp_bytes, &fresh.disk, e) < 0)
 		return -1;
 	if (make_box(c, &fresh, e) < 0) {
-		/* Which one it was, nobody knows. */
-		if (c->opts.box_auto)
+		/* Which one it was, nobody knows. Automatic boxes were nobody's before; one that
+		 * was refused must not be written down as somebody's even for a moment. */
+		if (c->opts.box_auto && c->lock.record.exists && !c->lock.record.once)
 			undo_init(c);
 		return -1;
 	}
