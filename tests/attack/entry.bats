@@ -256,9 +256,11 @@ open("full", "w")'
 	local runs=$! reads
 	wait_for 10 test -e "$BOXES/$BOX/box/full"
 	read -r -t 0.5 <><(:) || true # for isolate to get there; a shorter time hides a fault, and makes none
-	cat pipe >out 4>&- &
+	# Open for reading before the other reader closes.
+	exec 5<pipe
+	cat <&5 >out 4>&- &
 	reads=$!
-	exec 4>&-
+	exec 4>&- 5<&-
 	wait "$runs" || fail "exit status $?"
 	wait "$reads"
 	is "$(tail -n 1 out)" exitcode:0
