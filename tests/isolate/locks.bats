@@ -30,8 +30,7 @@ start() {
 	"${CALLER[@]}" "$TEST_PREFIX/bin/isolate" -b "$BOX" --wait --run -- /bin/echo waited >"$T/waited" 2>&1 3>&- &
 	local waiting=$!
 	SPAWNED+=("$waiting")
-	wait_for 10 grep -q flock_lock "/proc/$waiting/wchan" || true
-	kill -0 "$waiting"
+	wait_for 10 grep -q -- "-> FLOCK .* $waiting " /proc/locks
 	as_caller kill -TERM "$pid"
 	wait "$waiting"
 	grep -q waited "$T/waited"
