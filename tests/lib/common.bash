@@ -118,9 +118,9 @@ spawn() {
 }
 
 # wait_for SECONDS CMD...: until CMD succeeds; fails when the time is over. Polls every 20 ms, and
-# the time is stretched where the machine is emulated (TEST_SLOW: a factor).
+# the time is doubled for what else the machine does, and stretched where it is emulated (TEST_SLOW).
 wait_for() {
-	local end=$((SECONDS + $1 * ${TEST_SLOW:-1} + 1))
+	local end=$((SECONDS + 2 * $1 * ${TEST_SLOW:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if ((SECONDS >= end)); then
