@@ -63,16 +63,48 @@ common_src := common/digest.c common/err.c common/fdio.c common/imgdesc.c common
 mount_src := mount/copy.c mount/layers.c mount/mnt.c mount/overlay.c mount/unpack.c
 imgmount_src := mount/main.c
 # net: names, protocols, orchestration; data: bytes, layers, the store
-imgfetch_net_src := imgfetch/auth.c imgfetch/challenge.c imgfetch/credentials.c imgfetch/http.c \
-	imgfetch/imgconfig.c imgfetch/json.c imgfetch/layout.c imgfetch/main.c \
-	imgfetch/manifest.c imgfetch/membuf.c imgfetch/netaddr.c imgfetch/opts.c imgfetch/platform.c \
-	imgfetch/pull.c imgfetch/refs.c imgfetch/regerror.c imgfetch/registry.c imgfetch/remove.c \
-	imgfetch/report.c imgfetch/source.c imgfetch/stored.c imgfetch/url.c imgfetch/users.c
+imgfetch_net_src :=
+imgfetch_net_src += imgfetch/auth.c
+imgfetch_net_src += imgfetch/challenge.c
+imgfetch_net_src += imgfetch/command_pull.c
+imgfetch_net_src += imgfetch/command_store.c
+imgfetch_net_src += imgfetch/credentials.c
+imgfetch_net_src += imgfetch/http.c
+imgfetch_net_src += imgfetch/imgconfig.c
+imgfetch_net_src += imgfetch/json.c
+imgfetch_net_src += imgfetch/layout.c
+imgfetch_net_src += imgfetch/main.c
+imgfetch_net_src += imgfetch/manifest.c
+imgfetch_net_src += imgfetch/membuf.c
+imgfetch_net_src += imgfetch/netaddr.c
+imgfetch_net_src += imgfetch/opts.c
+imgfetch_net_src += imgfetch/platform.c
+imgfetch_net_src += imgfetch/pull.c
+imgfetch_net_src += imgfetch/refs.c
+imgfetch_net_src += imgfetch/regerror.c
+imgfetch_net_src += imgfetch/registry.c
+imgfetch_net_src += imgfetch/remove.c
+imgfetch_net_src += imgfetch/report.c
+imgfetch_net_src += imgfetch/source.c
+imgfetch_net_src += imgfetch/stored.c
+imgfetch_net_src += imgfetch/url.c
+imgfetch_net_src += imgfetch/users.c
 
-imgfetch_data_src := imgfetch/commit.c imgfetch/confine.c imgfetch/gziphead.c imgfetch/inflate.c
-imgfetch_data_src += imgfetch/layer.c imgfetch/layerdir.c imgfetch/layerinfo.c imgfetch/progress.c
-imgfetch_data_src += imgfetch/ring.c imgfetch/sha256.c imgfetch/tmpdir.c imgfetch/unpack.c
-imgfetch_data_src += imgfetch/whiteout.c imgfetch/worker.c
+imgfetch_data_src :=
+imgfetch_data_src += imgfetch/commit.c
+imgfetch_data_src += imgfetch/confine.c
+imgfetch_data_src += imgfetch/gziphead.c
+imgfetch_data_src += imgfetch/inflate.c
+imgfetch_data_src += imgfetch/layer.c
+imgfetch_data_src += imgfetch/layerdir.c
+imgfetch_data_src += imgfetch/layerinfo.c
+imgfetch_data_src += imgfetch/progress.c
+imgfetch_data_src += imgfetch/ring.c
+imgfetch_data_src += imgfetch/sha256.c
+imgfetch_data_src += imgfetch/tmpdir.c
+imgfetch_data_src += imgfetch/unpack.c
+imgfetch_data_src += imgfetch/whiteout.c
+imgfetch_data_src += imgfetch/worker.c
 
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
 isolate_src := isolate/main.c isolate/main_run.c isolate/box.c isolate/boxtree.c isolate/cpumeter.c \

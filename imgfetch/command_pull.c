@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* imgfetch pull: choose the source, and let pull.c do it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/storepath.h"
+#include "common/text.h"
+#include "imgfetch/command.h"
+#include "imgfetch/http.h"
+#include "imgfetch/layout.h"
+#include "imgfetch/pull.h"
+#include "imgfetch/registry.h"
+
+#define CONNECT_TIMEOUT_S 15
+
+/* Names of hosts that the configuration allows plain HTTP for, separated by spaces or commas. */
+static int allow_configured_hosts(struct http *http, struct err *e)
+{
+	char value[4096];
+	char *rest = NULL;
+	int found = storepath_config(CONFIG_FILE, "plain_http", value, sizeof(value), e);
+
+	if (found <= 0)
+		return found;
+	for (char *w = strtok_r(value, " \t,", &rest); w; w = strtok_r(NULL, " \t,", &rest))
+		if (http_allow_plain(http, w, e) < 0)
+			return -1;
+	return 0;
+}
+
+static struct source *open_registry(const struct opts *o, struct http *http,
+				    const struct credential_paths *paths, struct err *e)
+{
+	if (allow_configured_hosts(http, e) < 0 ||
+	    (o->plain_http && http_allow_plain(http, o->ref.host, e) < 0))
+		return NULL;
+	return registry_open(http, paths, &o->ref, e);
+}
+
+static int run_pull(const struct opts *o, const struct store *st, struct source *src, struct err *e)
+{
+	auto_progress progress = progress_new(STDERR_FILENO, o->quiet, e);
+	struct pull_opts po = {
+		.platform = o->platform,
+		.downloads = o->jobs,
+		.no_sync = o->no_sync,
+		.progress = progress,
+	};
+	struct digest digest;
+
+	if (!progress || pull_image(st, src, &o->ref, &po, &digest, e) < 0)
+		return -1;
+	progress_free(take_ptr(progress)); /* before anything else is printed */
+	printf("%s\n", digest_text(&digest).s);
+	return 0;
+}
+
+int command_pull(const struct opts *o, const char *path, struct err *e)
+{
+	const struct credential_paths paths = {
+		.authfile = o->authfile ? o->authfile : getenv("REGISTRY_AUTH_FILE"),
+		.docker_config = getenv("DOCKER_CONFIG"),
+		.runtime_dir = getenv("XDG_RUNTIME_DIR"),
+		.config_home = getenv("XDG_CONFIG_HOME"),
+		.home = getenv("HOME"),
+	};
+	const struct http_opts ho = {.connect_s = CONNECT_TIMEOUT_S, .stall_s = o->timeout_s};
+	struct http *http = NULL;
+	struct source *src = NULL;
+	struct store st;
+	int r = -1;
+
+	if (store_create(path, &st, e) < 0)
+		return command_store_fault(e);
+	if (o->ref.kind == REF_OCI)
+		src = layout_open(&o->ref, &o->platform, e);
+	else if ((http = http_new(&ho, e)))
+		src = open_registry(o, http, &paths, e);
+	if (src)
+		r = run_pull(o, &st, src, e);
+	if (r < 0)
+		err_wrap(e, "pull '%s'", text_quote(ref_text(&o->ref).s).s);
+	source_free(src);
+	http_free(http);
+	store_close(&st);
+	return r;
+}

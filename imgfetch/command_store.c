@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* imgfetch list, inspect, rm: what the store holds, and less of it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/storepath.h"
+#include "common/text.h"
+#include "imgfetch/command.h"
+#include "imgfetch/remove.h"
+#include "imgfetch/report.h"
+
+#define BOX_ROOT_DEFAULT "/var/lib/isolate/boxes"
+
+int command_store_fault(struct err *e)
+{
+	if (e->kind == ERR_CONFIG || e->kind == ERR_DENIED)
+		e->kind = ERR_DISK;
+	return -1;
+}
+
+/* An ordinary user may look at the system's store as well. */
+static int open_system(struct store *st, struct err *e)
+{
+	char root[4096];
+
+	if (storepath_system(CONFIG_FILE, root, sizeof(root), e) < 0)
+		return -1;
+	return storepath_open(root, st, e);
+}
+
+static bool may_fall_back(const struct opts *o, const struct err *why)
+{
+	return why->kind == ERR_NOTFOUND && !o->store && !store_caller_is_root();
+}
+
+int command_list(const struct opts *o, const char *path, struct err *e)
+{
+	struct err why, ignored;
+	struct store st;
+	int r = storepath_open(path, &st, &why);
+
+	if (r < 0 && may_fall_back(o, &why))
+		r = open_system(&st, &ignored);
+	/* Before the first pull there is nothing to list; a store that was named has to be there.
+	 */
+	if (r < 0 && why.kind == ERR_NOTFOUND && !o->store)
+		return report_list(NULL, o->json, stdout, e);
+	if (r < 0) {
+		*e = why;
+		return command_store_fault(e);
+	}
+	r = report_list(&st, o->json, stdout, e);
+	store_close(&st);
+	return r;
+}
+
+int command_inspect(const struct opts *o, const char *path, struct err *e)
+{
+	struct err why, ignored;
+	struct store st;
+	int r = storepath_open(path, &st, &why);
+
+	if (r < 0) {
+		command_store_fault(&why);
+	} else {
+		r = report_inspect(&st, &o->ref, o->json, stdout, &why);
+		store_close(&st);
+	}
+	if (r < 0 && may_fall_back(o, &why) && open_system(&st, &ignored) == 0) {
+		r = report_inspect(&st, &o->ref, o->json, stdout, &ignored);
+		store_close(&st);
+	}
+	if (r < 0)
+		*e = why;
+	return r;
+}
+
+int command_rm(const struct opts *o, const char *path, struct err *e)
+{
+	char box_root[4096] = BOX_ROOT_DEFAULT;
+	struct removed done;
+	struct store st;
+	int r;
+
+	if (storepath_config(CONFIG_FILE, "box_root", box_root, sizeof(box_root), e) < 0)
+		return -1;
+	if (storepath_open(path, &st, e) < 0)
+		return command_store_fault(e);
+	r = remove_image(&st, &o->ref, box_root, &done, e);
+	store_close(&st);
+	if (r < 0)
+		return err_wrap(e, "remove '%s'", text_quote(ref_text(&o->ref).s).s);
+	if (o->quiet)
+		return 0;
+	if (!done.image)
+		printf("removed a name; the image has others\n");
+	else
+		printf("removed the image and %zu of its layers%s\n", done.layers,
+		       done.layers_kept ? " (the store is busy: they stay for now)"
+		       : done.layers_unknown
+			       ? " (they stay: another image is damaged and may need them)"
+			       : "");
+	return 0;
+}
