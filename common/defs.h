@@ -19,8 +19,8 @@
 #define NSEC_PER_SEC  UINT64_C(1000000000)
 #define NSEC_PER_MSEC UINT64_C(1000000)
 
-/* overlayfs takes 500 lower layers (OVL_MAX_STACK); one is kept for the skeleton. */
-#define LAYERS_MAX 499
+/* As many as overlayfs takes (OVL_MAX_STACK); what comes on top makes it two of them. */
+#define LAYERS_MAX 500
 /* A descriptor is read by a privileged program: it must fit here, see isolate-image(5). */
 #define IMGDESC_BYTES_MAX (64 * 1024)
 #define IMGDESC_ENV_MAX	  256

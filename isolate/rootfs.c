@@ -146,10 +146,10 @@ static int build_plain(struct rootfs *r, int stage_fd, struct err *e)
 /* The layers with the skeleton on top, or (top_fd -1) the layers alone. */
 static int stack_layers(const struct layers *l, int top_fd, struct err *e)
 {
-	int fds[LAYERS_MAX + 1];
+	int fds[OVERLAY_DIRS_MAX];
 	size_t count = 0;
 
-	if (l->count > LAYERS_MAX)
+	if (l->count > OVERLAY_DIRS_MAX - 1)
 		return err_set(e, ERR_BUG, "image with %zu layers", l->count);
 	if (top_fd >= 0)
 		fds[count++] = top_fd;

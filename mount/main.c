@@ -149,7 +149,7 @@ static void image_close(struct image *image)
 	store_close(&image->store);
 }
 
-/* 499 layers are more descriptors than the usual soft limit of 1024 leaves room for, with what the
+/* 500 layers are more descriptors than the usual soft limit of 1024 leaves room for, with what the
  * caller may have open. Failing is no harm: then the open that is too much says so. */
 static void raise_file_limit(void)
 {

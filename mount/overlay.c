@@ -17,6 +17,8 @@
 #include "mount/mnt.h"
 
 #define OVERLAY_SOURCE "isolate-image"
+/* Lower directories of one overlay: OVL_MAX_STACK (EINVAL beyond, Linux 6.18). */
+#define STACK_MAX 500
 #define OVERLAY_ATTRS  (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 /* mount(2) copies one page of options and cuts off the rest without an error (Linux 6.18): layers
@@ -179,28 +181,44 @@ static int mount_and_detach(const int *lower_fds, size_t count, const struct ove
 	return fd;
 }
 
+/* A tmpfs of our own over the scratch directory. fd of its mount or -1. */
+static int cover_scratch(const struct overlay_opts *o, struct err *e)
+{
+	static const char *const options[] = {"source=" OVERLAY_SOURCE, "mode=0700", "size=4096",
+					      NULL};
+	auto_fd fd = mnt_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e);
+
+	if (fd < 0 || mnt_attach(fd, o->scratch_fd, "scratch tmpfs", e) < 0)
+		return -1;
+	return take_fd(&fd);
+}
+
+/* With whatever is mounted on it. */
+static int uncover_scratch(int tmpfs_fd, struct err *e)
+{
+	char path[32];
+
+	if (text_format(path, sizeof(path), "/proc/self/fd/%d", tmpfs_fd) < 0 ||
+	    umount2(path, MNT_DETACH) < 0)
+		return err_sys(e, ERR_SYSTEM, "umount the scratch tmpfs");
+	return 0;
+}
+
 static enum outcome by_page(const int *lower_fds, size_t count, const struct overlay_opts *o,
 			    int *mnt_fd, struct err *e)
 {
-	static const char *const tmpfs_options[] = {"source=" OVERLAY_SOURCE, "mode=0700",
-						    "size=4096", NULL};
-	int scratch_fd = o->scratch_fd >= 0 ? o->scratch_fd : lower_fds[0];
-	char tmpfs_path[32];
-
 	auto_fd cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (cwd < 0) {
 		(void)err_sys(e, ERR_SYSTEM, "open the working directory");
 		return FAILED;
 	}
-	auto_fd tmpfs_fd = mnt_new("tmpfs", tmpfs_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e);
-	if (tmpfs_fd < 0 || mnt_attach(tmpfs_fd, scratch_fd, "scratch tmpfs", e) < 0)
+	auto_fd tmpfs_fd = cover_scratch(o, e);
+	if (tmpfs_fd < 0)
 		return FAILED;
 	auto_fd fd = mount_and_detach(lower_fds, count, o, tmpfs_fd, e);
 	/* Undo everything also after a failure, whose description stays the first one. */
 	struct err undo = {0};
-	if (text_format(tmpfs_path, sizeof(tmpfs_path), "/proc/self/fd/%d", tmpfs_fd) < 0 ||
-	    umount2(tmpfs_path, MNT_DETACH) < 0)
-		(void)err_sys(&undo, ERR_SYSTEM, "umount the scratch tmpfs");
+	(void)uncover_scratch(tmpfs_fd, &undo);
 	if (fchdir(cwd) < 0 && undo.kind == ERR_NONE)
 		(void)err_sys(&undo, ERR_SYSTEM, "return to the working directory");
 	if (fd >= 0 && undo.kind != ERR_NONE)
@@ -247,18 +265,59 @@ static int stack(const int *lower_fds, size_t count, const struct overlay_opts *
 	return -1;
 }
 
+/* The lower ones become an overlay of their own, attached to a scratch tmpfs, and this is the last
+ * of the upper ones' directories. Whatever the tmpfs shows then stays alive in the mount made. */
+static int stack_on(const int *lower_fds, size_t count, const struct overlay_opts *o, int tmpfs_fd,
+		    struct err *e)
+{
+	const size_t above = STACK_MAX - 1;
+	int upper_fds[STACK_MAX];
+
+	if (mkdirat(tmpfs_fd, "l", 0700) < 0)
+		return err_sys(e, ERR_SYSTEM, "mount overlay: make a mount point");
+	auto_fd place = openat(tmpfs_fd, "l", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (place < 0)
+		return err_sys(e, ERR_SYSTEM, "mount overlay: open a mount point");
+	auto_fd lower = stack(lower_fds + above, count - above, o, e);
+	if (lower < 0 || mnt_attach(lower, place, "the lower layers", e) < 0)
+		return -1;
+	memcpy(upper_fds, lower_fds, above * sizeof(*upper_fds));
+	upper_fds[above] = lower;
+	return stack(upper_fds, STACK_MAX, o, e);
+}
+
+static int stack_twice(const int *lower_fds, size_t count, const struct overlay_opts *o,
+		       struct err *e)
+{
+	struct err undo = {0};
+	auto_fd tmpfs_fd = cover_scratch(o, e);
+
+	if (tmpfs_fd < 0)
+		return -1;
+	auto_fd fd = stack_on(lower_fds, count, o, tmpfs_fd, e);
+	if (uncover_scratch(tmpfs_fd, &undo) < 0) {
+		if (fd >= 0)
+			*e = undo;
+		return -1;
+	}
+	return take_fd(&fd);
+}
+
 int overlay_mount_opts(const int *lower_fds, size_t count, const struct overlay_opts *opts,
 		       struct err *e)
 {
 	struct overlay_opts o = *opts;
 
-	if (count < 1 || count > LAYERS_MAX + 1)
+	if (count < 1 || count > OVERLAY_DIRS_MAX)
 		return err_set(e, ERR_BUG, "mount overlay: %zu layers", count);
 	if (!o.source)
 		o.source = OVERLAY_SOURCE;
+	if (o.scratch_fd < 0)
+		o.scratch_fd = lower_fds[0];
 	/* overlayfs wants two lower directories or an upper one (EINVAL, Linux 6.18). */
 	auto_fd fd = count == 1 ? mnt_clone(lower_fds[0], false, OVERLAY_ATTRS, "layer", e)
-				: stack(lower_fds, count, &o, e);
+		     : count <= STACK_MAX ? stack(lower_fds, count, &o, e)
+					  : stack_twice(lower_fds, count, &o, e);
 	if (fd < 0 || mnt_check_attrs(fd, OVERLAY_ATTRS, "image", e) < 0)
 		return -1;
 	return take_fd(&fd);

@@ -16,24 +16,29 @@ enum overlay_way {
 	OVERLAY_ANY_WAY = (1 << 4) - 1,
 };
 
+/* An image's layers, its fix-up layer, and the skeleton of a box. */
+#define OVERLAY_DIRS_MAX (LAYERS_MAX + 2)
+
 struct overlay_opts {
 	const char
 		*source; /* first field in /proc/mounts, under 256 bytes; NULL: "isolate-image" */
-	/* A directory (O_PATH) of the current mount namespace that OVERLAY_BY_PAGE may cover for a
-	 * moment, since mount(2) makes no detached mounts. -1: the topmost lower directory, which
-	 * is right only in a mount namespace that no other process uses. */
+	/* A directory (O_PATH) of the current mount namespace that may be covered for a moment:
+	 * OVERLAY_BY_PAGE does so, since mount(2) makes no detached mounts, and more than 500
+	 * directories, since a detached mount is none to be stacked. -1: the topmost lower
+	 * directory, which is right only in a mount namespace that no other process uses. */
 	int scratch_fd;
 	unsigned ways; /* enum overlay_way bits that may be used */
 };
 #define OVERLAY_OPTS_DEFAULT ((struct overlay_opts){.scratch_fd = -1, .ways = OVERLAY_ANY_WAY})
 
 /* One detached, read-only, nosuid, nodev, private mount that shows the directories stacked,
- * lower_fds[0] topmost; count 1 to LAYERS_MAX + 1. The directories must lie on attached mounts of
+ * lower_fds[0] topmost; count 1 to OVERLAY_DIRS_MAX. The directories must lie on attached mounts of
  * the current mount namespace (otherwise EINVAL, Linux 6.18): what was opened before clone or
  * unshare gave a new namespace does not. The result may be attached in any. No directory may occur
  * twice (ELOOP). Options: userxattr (5.11; so that trusted.overlay.* in a layer means nothing and
  * redirects and metacopy are off), and nothing is ever written. One directory alone becomes a bind
- * mount. Needs CAP_SYS_ADMIN over the mount namespace, and /proc below Linux 6.13. May change
+ * mount. More than 500 become two overlays, the lower ones stacked first: then the directories must
+ * not be on an overlay themselves, since the kernel stacks two and no more. Needs CAP_SYS_ADMIN over the mount namespace, and /proc below Linux 6.13. May change
  * directory and back (OVERLAY_BY_PAGE). Returns the mount fd, or -1 (ERR_SYSTEM).
  *
  * Runs as: root (isolate) or the caller (imgmount).

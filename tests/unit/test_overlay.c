@@ -17,7 +17,7 @@
 #include "mount/overlay.h"
 #include "tests/unit/tap.h"
 
-#define LAYER_COUNT (LAYERS_MAX + 1)
+#define LAYER_COUNT OVERLAY_DIRS_MAX
 
 static const struct {
 	enum overlay_way way;
@@ -209,7 +209,7 @@ static void check_opaque(struct tap *t, int base_fd)
 
 int main(void)
 {
-	static const size_t counts[] = {1, 2, 3, 9, 130, LAYERS_MAX, LAYER_COUNT};
+	static const size_t counts[] = {1, 2, 3, 9, 130, LAYERS_MAX, LAYERS_MAX + 1, LAYER_COUNT};
 	struct tap t = {0};
 	struct rlimit rl = {.rlim_cur = 2048, .rlim_max = 4096};
 	char dir[] = "/tmp/test-overlay-XXXXXX";
