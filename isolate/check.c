@@ -47,6 +47,7 @@ static const struct row {
 	{"lock_root", check_lock_root, RUN, ROOT_CONFIG, false},
 	{"ids", check_ids, KINDS, CALLER_CONFIG, false},
 	{"idmap", check_idmap, KINDS, ROOT_CONFIG, false},
+	{"counter", check_counter, KINDS, NEED_PRIV | AS_ROOT, false},
 	{"cgroup", check_cgroup, CG, ROOT_CONFIG, false},
 	{"controllers", check_controllers, KINDS, ROOT_CONFIG, false},
 	{"overlay", check_overlay, IMAGE, ROOT_CONFIG, false},

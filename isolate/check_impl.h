@@ -63,6 +63,7 @@ void check_mounts(const struct check *c, struct finding *f);
 void check_filter(const struct check *c, struct finding *f);
 void check_userns(const struct check *c, struct finding *f);
 void check_idmap(const struct check *c, struct finding *f);
+void check_counter(const struct check *c, struct finding *f);
 void check_overlay(const struct check *c, struct finding *f);
 
 /* check_places.c: directories, ids and groups that the configuration names. As root, but for

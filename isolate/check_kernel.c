@@ -19,6 +19,7 @@
 #include "common/sys.h"
 #include "common/text.h"
 #include "isolate/check_impl.h"
+#include "isolate/cpumeter.h"
 #include "isolate/idmap.h"
 #include "isolate/seccomp.h"
 #include "mount/mnt.h"
@@ -259,6 +260,27 @@ static void try_filter(const struct check *c UNUSED, struct finding *f)
 void check_filter(const struct check *c, struct finding *f)
 {
 	try_in(c, 0, try_filter, f);
+}
+
+static void try_counter(const struct check *c UNUSED, struct finding *f)
+{
+	struct err e;
+	auto_fd fd = cpumeter_open_counter(&e);
+
+	if (fd < 0)
+		check_set_err(f, CHECK_WARNING,
+			      "without --cg the CPU time of several processes cannot be measured, "
+			      "and --time with --processes is refused: use --cg, or allow the "
+			      "system call in the container's profile",
+			      &e);
+	else
+		check_set(f, CHECK_OK, NULL,
+			  "CPU time of several processes can be measured without --cg");
+}
+
+void check_counter(const struct check *c, struct finding *f)
+{
+	try_in(c, 0, try_counter, f);
 }
 
 /* --- users ----------------------------------------------------------------------------------- */

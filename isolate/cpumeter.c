@@ -97,7 +97,7 @@ bool cpumeter_is_by_process(const struct run_spec *s)
 	return s->limits->processes != 1 && !(s->cgroup && s->cg_timing);
 }
 
-int cpumeter_open_counter(void)
+int cpumeter_open_counter(struct err *e)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -105,8 +105,12 @@ int cpumeter_open_counter(void)
 		.config = PERF_COUNT_SW_TASK_CLOCK,
 		.inherit = 1,
 	};
+	int fd;
 
-	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, ERR_SYSTEM, "open a counter of CPU time (perf_event_open)");
+	return fd;
 }
 
 uint64_t cpumeter_read_counter(int counter_fd)

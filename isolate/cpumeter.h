@@ -31,9 +31,9 @@ bool cpumeter_is_by_process(const struct run_spec *s);
 /* For such runs, in the program's process, as root, before it can have children: a counter of the
  * CPU time of this process and all that descend from it, however they end (perf_event_open(2), task
  * clock, inherited). What the hypervisor takes away counts, too; what the kernel spends on their
- * end does not on all kernels (6.18: 40 us for a small process, 30 ms for one with 400 MiB). -1
+ * end does not on all kernels (6.18: 40 us for a small process, 30 ms for one with 400 MiB). Fails
  * where there is none to be had: kernels without CONFIG_PERF_EVENTS, containers that forbid it. */
-int cpumeter_open_counter(void);
+int cpumeter_open_counter(struct err *e) NODISCARD;
 
 /* 0 without a counter. */
 uint64_t cpumeter_read_counter(int counter_fd);

@@ -196,13 +196,26 @@ static int reset_signals(struct err *e)
 	return 0;
 }
 
-/* Have the keeper count all that the program is going to use, where only that tells. */
+/* Have the keeper count all that the program is going to use, where only that tells. Without a
+ * counter a limit would be none for who ignores SIGCHLD, so there is no run then; and without a
+ * limit the keeper knows what its figures lack. */
 static int send_counter(const struct run_spec *s, int sock, struct err *e)
 {
 	const struct run_report r = {.kind = REPORT_METER};
-	auto_fd counter = cpumeter_is_by_process(s) ? cpumeter_open_counter() : -1;
+	auto_fd counter = -1;
+	struct err why;
 
-	if (counter >= 0 && report_send(sock, &r, &counter, 1) < 0)
+	if (!cpumeter_is_by_process(s))
+		return 0;
+	counter = cpumeter_open_counter(&why);
+	if (counter < 0 && s->limits->cpu_ns == 0)
+		return 0;
+	if (counter < 0) {
+		*e = why;
+		return err_wrap(e, "--time cannot hold for several processes without %s",
+				s->cgroup ? "--cg-timing" : "--cg");
+	}
+	if (report_send(sock, &r, &counter, 1) < 0)
 		return err_sys(e, ERR_SYSTEM, "report to the keeper");
 	return 0;
 }

@@ -482,6 +482,10 @@ static int collect(struct keeper *k, struct err *e)
 	/* It had to be killed itself: what is known is what was seen last. */
 	if (!k->told)
 		u->cpu_ns = k->seen_cpu_ns;
+	/* A child whose parent ignores SIGCHLD takes what it used along. */
+	u->cpu_missed = cpumeter_is_by_process(k->spec) && k->counter_fd < 0;
+	if (u->cpu_missed)
+		u->cpu_known = u->cpu_user_ns.known = u->cpu_system_ns.known = false;
 	u->cpu_ns = MAX(u->cpu_ns, cpumeter_read_counter(k->counter_fd));
 	if (k->started)
 		u->wall_ns = (k->ended ? k->end_ns : report_now_ns()) - k->start_ns;

@@ -52,6 +52,7 @@ struct usage {
 	bool cg_oom_killed;
 	bool cg_fork_refused; /* by the limit on processes; only with limits.figures */
 	bool cpu_known;	      /* cpu_ns is all that was used, not just what was seen in passing */
+	bool cpu_missed;      /* cpu_ns lacks what nobody could see: no meter for all processes */
 
 	/* Only with limits.figures: */
 	struct figure cpu_user_ns, cpu_system_ns; /* together cpu_ns */

@@ -381,7 +381,13 @@ static void tell_verdict(const struct call *c, const struct verdict *v, const st
 	if (c->opts.silent && v->status != RUN_XX)
 		return;
 	/* Nobody can be told if this fails. */
-	if (v->status == RUN_OK)
+	if (v->status == RUN_OK && u->cpu_missed)
+		(void)dprintf(STDERR_FILENO,
+			      "OK (%llu.%03llu sec wall; without --cg-timing nobody knows what "
+			      "several processes used)\n",
+			      (unsigned long long)(u->wall_ns / NSEC_PER_SEC),
+			      (unsigned long long)(u->wall_ns / NSEC_PER_MSEC % 1000));
+	else if (v->status == RUN_OK)
 		(void)dprintf(STDERR_FILENO, "OK (%llu.%03llu sec real, %llu.%03llu sec wall)\n",
 			      (unsigned long long)(u->cpu_ns / NSEC_PER_SEC),
 			      (unsigned long long)(u->cpu_ns / NSEC_PER_MSEC % 1000),

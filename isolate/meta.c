@@ -124,7 +124,8 @@ int meta_write_run(const struct meta *m, const struct outcome *o, const struct v
 		return 0;
 	if (m->json)
 		return meta_json_run(m, o, v, image_digest, e);
-	add_seconds(&t, "time", u->cpu_ns);
+	if (!u->cpu_missed)
+		add_seconds(&t, "time", u->cpu_ns);
 	add_seconds(&t, "time-wall", u->wall_ns);
 	add_number(&t, "max-rss", u->max_rss_bytes / 1024);
 	add_number(&t, "csw-voluntary", u->csw_voluntary);

@@ -143,6 +143,16 @@ assert s["works"]["run"] is True, s'
 	fi
 }
 
+@test "check: tells whether CPU time of several processes can be counted" {
+	expect 0 isolate --check
+	is "$(state counter)" ok
+	expect 0 "$TOOLS/deny" perf_event_open "${CALLER[@]}" "$TEST_PREFIX/bin/isolate" --check
+	is "$(state counter)" warning
+	tells "open a counter of CPU time (perf_event_open): operation not permitted"
+	tells "--time with --processes is refused: use --cg"
+	tells "runs without options work"
+}
+
 @test "check: changes nothing and leaves nothing" {
 	local group
 	need cgroup

@@ -52,6 +52,41 @@ SPIN='while :; do :; done'
 	between 0.3 "$(meta time)" "$(soon 0.3 0.5)"
 }
 
+# As in a container whose profile forbids it.
+uncounted() { "$TOOLS/deny" perf_event_open "${CALLER[@]}" "$TEST_PREFIX/bin/isolate" "$@"; }
+
+@test "time: of several processes it is refused, not guessed, where nothing counts them" {
+	expect 2 uncounted -b "$BOX" "$M" -p -t 1 --run -- /bin/sh -c 'echo ran'
+	says "--time cannot hold for several processes without --cg: open a counter of CPU time (perf_event_open): operation not permitted"
+	one_line
+	is "$output" ""
+	meta_is status XX
+	# One process is measured by itself, as ever.
+	expect 1 uncounted -b "$BOX" "$M" -t 0.2 --run -- /bin/sh -c "$SPIN"
+	meta_is status TO
+	between 0.2 "$(meta time)" "$(soon 0.2 0.5)"
+	# Without a limit they run, and no figure is told that may be too small.
+	expect 0 uncounted -b "$BOX" "$M" -p --run -- /bin/sh -c '(/bin/true) & wait'
+	says "nobody knows what several processes used"
+	meta_lacks time
+	meta time-wall
+	meta_is exitcode 0
+	expect 0 uncounted -b "$BOX" "$M" --meta-format=json -p --run -- /bin/sh -c '(/bin/true) & wait'
+	is "$(jq -c '[.cpu_ns, .cpu_user_ns, .cpu_system_ns, .exit_code]' "$T/meta")" "[null,null,null,0]"
+}
+
+@test "time: a group counts where the counter is forbidden" {
+	need cgroup
+	isolate -b "$BOX" --cleanup
+	expect 0 uncounted -b "$BOX" --cg --init
+	expect 1 uncounted -b "$BOX" --cg "$M" -p -t 0.2 --run -- /bin/sh -c "$SPIN"
+	meta_is status TO
+	between 0.2 "$(meta time)" "$(soon 0.2 0.5)"
+	expect 2 uncounted -b "$BOX" --cg --no-cg-timing "$M" -p -t 1 --run -- /bin/true
+	says "without --cg-timing"
+	expect 0 isolate -b "$BOX" --cg --cleanup
+}
+
 @test "time: a sleeper does not use any" {
 	expect 0 run_box -t 0.2 --run -- /bin/sleep 0.5
 	between 0 "$(meta time)" 0.1
