@@ -1,7 +1,8 @@
 # isolate-oci: build, install, check. See CONTRIBUTING.md.
 #
 #   make                     build/isolate build/imgfetch build/imgmount build/isolate-cg-keeper
-#   make install             honours DESTDIR, PREFIX, ISOLATE_MODE, ISOLATE_GROUP, CONFIG_FILE, SYSTEMD_UNITS
+#   make install             honours DESTDIR, PREFIX, ISOLATE_MODE, ISOLATE_GROUP, CONFIG_FILE,
+#                            IMGFETCH_CONFIG_FILE, SYSTEMD_UNITS
 #   make uninstall           with the same variables; leaves the configuration, boxes and images
 #   sudo make check          unit tests and bats, natively and in a virtual machine (tests/run)
 #   sudo make demo           the whole way once (tests/demo/run)
@@ -20,6 +21,8 @@ ISOLATE_MODE  ?= 4755
 ISOLATE_GROUP ?= root
 
 CONFIG_FILE ?= $(PREFIX)/etc/isolate
+# $(PREFIX)/etc/imgfetch.cf, or beside the other one where that was put elsewhere
+IMGFETCH_CONFIG_FILE ?= $(dir $(CONFIG_FILE))imgfetch.cf
 
 # Units of systemd; on a machine without it they are files that nobody reads.
 SYSTEMD_UNITS ?= $(PREFIX)/lib/systemd/system
@@ -52,7 +55,8 @@ hard_ldflags += -pie -Wl,--as-needed
 ISAL ?= $(shell printf '\043include <isa-l/igzip_lib.h>\n' | \
 	$(CC) $(CPPFLAGS) -E -x c -o /dev/null - 2>/dev/null && echo 1)
 
-all_cppflags := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(if $(ISAL),-DHAVE_ISAL) -I. -DCONFIG_FILE='"$(CONFIG_FILE)"' $(CPPFLAGS)
+all_cppflags := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(if $(ISAL),-DHAVE_ISAL) -I. -DCONFIG_FILE='"$(CONFIG_FILE)"' \
+	-DIMGFETCH_CONFIG_FILE='"$(IMGFETCH_CONFIG_FILE)"' $(CPPFLAGS)
 all_cflags   := -std=gnu17 $(warn_flags) $(hard_flags) -fno-strict-aliasing $(CFLAGS)
 all_ldflags  := $(hard_ldflags) $(LDFLAGS)
 
@@ -68,6 +72,7 @@ imgfetch_net_src += imgfetch/auth.c
 imgfetch_net_src += imgfetch/challenge.c
 imgfetch_net_src += imgfetch/command_pull.c
 imgfetch_net_src += imgfetch/command_store.c
+imgfetch_net_src += imgfetch/config.c
 imgfetch_net_src += imgfetch/credentials.c
 imgfetch_net_src += imgfetch/http.c
 imgfetch_net_src += imgfetch/imgconfig.c
@@ -135,6 +140,8 @@ unit_tests :=
 unit_tests += test_json
 unit_objs_test_json := imgfetch/json.c
 unit_libs_test_json := -ljansson
+unit_tests += test_fetchconfig
+unit_objs_test_fetchconfig := imgfetch/config.c imgfetch/url.c
 unit_tests += test_url
 unit_objs_test_url := imgfetch/netaddr.c imgfetch/url.c
 unit_tests += test_auth
@@ -209,6 +216,8 @@ unit_libs_test_worker := -larchive -lzstd $(isal_libs) -lz -lcrypto -lpthread
 # test; `make fuzz` builds them with libFuzzer, as build/fuzz/X, to be run by hand.
 fuzz_targets := challenge config dirrules envrules idfiles imgdesc lineconf manifest num opts ref url
 fuzz_targets += entries inflate unpack
+fuzz_targets += fetchconfig
+fuzz_src_fetchconfig := imgfetch/config.c imgfetch/url.c
 fuzz_src_entries := imgfetch/layerdir.c imgfetch/unpack.c imgfetch/whiteout.c tests/unit/tarmake.c
 fuzz_libs_entries := -larchive
 fuzz_src_inflate := imgfetch/gziphead.c imgfetch/inflate.c
@@ -310,6 +319,9 @@ install: all
 		$(INSTALL) -m 644 $$p $(DESTDIR)$(PREFIX)/share/man/man$${p##*.} || exit 1; done
 	test -e $(DESTDIR)$(CONFIG_FILE) || { $(INSTALL) -d $(DESTDIR)$(dir $(CONFIG_FILE)) && \
 		$(INSTALL) -m 644 default.cf $(DESTDIR)$(CONFIG_FILE); }
+	test -e $(DESTDIR)$(IMGFETCH_CONFIG_FILE) || { \
+		$(INSTALL) -d $(DESTDIR)$(dir $(IMGFETCH_CONFIG_FILE)) && \
+		$(INSTALL) -m 644 imgfetch.cf $(DESTDIR)$(IMGFETCH_CONFIG_FILE); }
 
 # Takes the same variables as install. What people have written or pulled stays.
 uninstall:

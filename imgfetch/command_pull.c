@@ -15,18 +15,12 @@
 #include "imgfetch/registry.h"
 
 #define CONNECT_TIMEOUT_S 15
+#define TIMEOUT_DEFAULT_S 20
 
-/* Names of hosts that the configuration allows plain HTTP for, separated by spaces or commas. */
-static int allow_configured_hosts(struct http *http, struct err *e)
+static int allow_configured_hosts(struct http *http, const struct config *c, struct err *e)
 {
-	char value[4096];
-	char *rest = NULL;
-	int found = storepath_config(CONFIG_FILE, "plain_http", value, sizeof(value), e);
-
-	if (found <= 0)
-		return found;
-	for (char *w = strtok_r(value, " \t,", &rest); w; w = strtok_r(NULL, " \t,", &rest))
-		if (http_allow_plain(http, w, e) < 0)
+	for (size_t i = 0; i < c->plain_count; i++)
+		if (http_allow_plain(http, c->plain[i], e) < 0)
 			return -1;
 	return 0;
 }
@@ -34,7 +28,7 @@ static int allow_configured_hosts(struct http *http, struct err *e)
 static struct source *open_registry(const struct opts *o, struct http *http,
 				    const struct credential_paths *paths, struct err *e)
 {
-	if (allow_configured_hosts(http, e) < 0 ||
+	if (allow_configured_hosts(http, o->config, e) < 0 ||
 	    (o->plain_http && http_allow_plain(http, o->ref.host, e) < 0))
 		return NULL;
 	return registry_open(http, paths, &o->ref, e);
@@ -45,7 +39,7 @@ static int run_pull(const struct opts *o, const struct store *st, struct source 
 	auto_progress progress = progress_new(STDERR_FILENO, o->quiet, e);
 	struct pull_opts po = {
 		.platform = o->platform,
-		.downloads = o->jobs,
+		.downloads = o->jobs ? o->jobs : o->config->jobs,
 		.no_sync = o->no_sync,
 		.progress = progress,
 	};
@@ -67,7 +61,12 @@ int command_pull(const struct opts *o, const char *path, struct err *e)
 		.config_home = getenv("XDG_CONFIG_HOME"),
 		.home = getenv("HOME"),
 	};
-	const struct http_opts ho = {.connect_s = CONNECT_TIMEOUT_S, .stall_s = o->timeout_s};
+	const struct http_opts ho = {
+		.connect_s = CONNECT_TIMEOUT_S,
+		.stall_s = o->timeout_s		  ? o->timeout_s
+			   : o->config->timeout_s ? o->config->timeout_s
+						  : TIMEOUT_DEFAULT_S,
+	};
 	struct http *http = NULL;
 	struct source *src = NULL;
 	struct store st;

@@ -577,7 +577,7 @@ static int check_plain(const struct http *h, const struct url *url, const struct
 		return 0;
 	return err_set(e, ERR_NETWORK,
 		       "%s: plain HTTP is not allowed for this host (--plain-http, or plain_http "
-		       "in " CONFIG_FILE ")",
+		       "in imgfetch.cf)",
 		       url_show(url).s);
 }
 

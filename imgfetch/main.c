@@ -4,7 +4,7 @@
  * Theory of operation. An ordinary program with the rights of its caller; nothing it parses is
  * trusted, and whatever it writes is data for isolate, which trusts none of it either.
  *
- *   main.c     options, which store, one line for an error, exit status
+ *   main.c     options, configuration (config.c), which store, one line for an error, exit status
  *   command.h  what each command does: command_pull.c, command_store.c
  *   pull.c     from a reference to a stored image, in the order: what does the reference mean now?
  *              is that here? manifest, configuration, layers, descriptor, name
@@ -18,6 +18,7 @@
  * structs that main() owns. Nothing outside <store>/tmp is ever incomplete, so a pull can be killed
  * at any time: what it leaves there, the next one sweeps.
  */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #include "common/fdio.h"
 #include "common/storepath.h"
 #include "imgfetch/command.h"
+#include "imgfetch/config.h"
 #include "imgfetch/opts.h"
 
 /* Documented in imgfetch(1). */
@@ -59,7 +61,7 @@ static int exit_status(enum err_kind kind)
 
 static int dispatch(const struct opts *o, struct err *e)
 {
-	char path[4096];
+	char path[PATH_MAX];
 
 	if (storepath_pick(o->store, CONFIG_FILE, getenv("XDG_DATA_HOME"), getenv("HOME"), path,
 			   sizeof(path), e) < 0)
@@ -76,6 +78,26 @@ static int dispatch(const struct opts *o, struct err *e)
 	default:
 		return err_set(e, ERR_BUG, "no command");
 	}
+}
+
+static int configure_and_dispatch(struct opts *o, struct err *e)
+{
+	const struct config_paths paths = {
+		.given = o->config_file,
+		.system = IMGFETCH_CONFIG_FILE,
+		.config_home = getenv("XDG_CONFIG_HOME"),
+		.home = getenv("HOME"),
+	};
+	struct config config;
+	int r;
+
+	if (config_load(&paths, &config, e) < 0)
+		return -1;
+	o->config = &config;
+	r = dispatch(o, e);
+	o->config = NULL;
+	config_fini(&config);
+	return r;
 }
 
 static int run(int argc, char **argv, struct err *e)
@@ -96,7 +118,7 @@ static int run(int argc, char **argv, struct err *e)
 		printf("imgfetch (isolate-oci) %s\n", ISOLATE_OCI_VERSION);
 	else if (o.help)
 		return opts_print_help() < 0 ? err_sys(e, ERR_SYSTEM, "write to stdout") : 0;
-	else if (dispatch(&o, e) < 0)
+	else if (configure_and_dispatch(&o, e) < 0)
 		return -1;
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return err_sys(e, ERR_SYSTEM, "write to stdout");

@@ -10,8 +10,6 @@
 #include "common/optab.h"
 #include "common/text.h"
 
-#define TIMEOUT_DEFAULT_S 20
-
 /* Options that make sense for some commands only. */
 enum option_bit {
 	OPT_PLAIN_HTTP = 1 << 0,
@@ -60,6 +58,16 @@ static int on_store(void *ctx, const char *value, struct err *e)
 	if (!value[0])
 		return err_set(e, ERR_USAGE, "--store: empty path");
 	o->store = value;
+	return 0;
+}
+
+static int on_config(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	if (!value[0])
+		return err_set(e, ERR_USAGE, "--config: empty path");
+	o->config_file = value;
 	return 0;
 }
 
@@ -167,6 +175,8 @@ static const struct optab_row rows[] = {
 	{NULL, 0, OPTAB_NONE, NULL, "Options:", NULL},
 	{"store", 0, OPTAB_REQUIRED, "DIR", "the image store (default: yours, or root's)",
 	 on_store},
+	{"config", 0, OPTAB_REQUIRED, "FILE", "configuration, instead of the usual files",
+	 on_config},
 	{"json", 0, OPTAB_NONE, NULL, "list, inspect: print JSON", on_json},
 	{"platform", 0, OPTAB_REQUIRED, "OS/ARCH", "pull for another platform", on_platform},
 	{"plain-http", 0, OPTAB_NONE, NULL, "pull without TLS", on_plain_http},
@@ -241,7 +251,7 @@ static int check(struct opts *o, const char **operands, size_t count, struct err
 
 int opts_parse(int argc, char **argv, struct opts *out, struct err *e)
 {
-	struct opts o = {.timeout_s = TIMEOUT_DEFAULT_S, .platform = platform_own()};
+	struct opts o = {.platform = platform_own()};
 	const char *operands[2];
 	size_t count = 0;
 

@@ -6,18 +6,22 @@
 #include "common/defs.h"
 #include "common/err.h"
 #include "common/ref.h"
+#include "imgfetch/config.h"
 #include "imgfetch/platform.h"
 
 enum command { COMMAND_NONE, COMMAND_PULL, COMMAND_LIST, COMMAND_INSPECT, COMMAND_RM };
 
 struct opts {
 	enum command command;
-	struct ref ref;		  /* operand of all commands but list */
-	const char *store;	  /* --store, or NULL */
-	const char *authfile;	  /* --authfile, or NULL */
+	struct ref ref;		 /* operand of all commands but list */
+	const char *store;	 /* --store, or NULL */
+	const char *authfile;	 /* --authfile, or NULL */
+	const char *config_file; /* --config, or NULL */
+	/* What the files say, for what the command line leaves open; main() sets it. */
+	const struct config *config;
 	struct platform platform; /* --platform, else our own */
 	unsigned jobs;		  /* -j: layers in flight; 0: not given */
-	unsigned timeout_s;	  /* --timeout: no progress for so long ends a transfer */
+	unsigned timeout_s; /* --timeout: no progress for so long ends a transfer; 0: not given */
 	bool plain_http, quiet, no_sync, json;
 	bool help, version; /* then nothing else is filled or checked */
 	unsigned given;	    /* bits of options that not every command has */

@@ -200,8 +200,7 @@ static int key_share_net(struct config *c, const char *key, const char *v, struc
 		       text_quote(v).s);
 }
 
-/* Keys that others read (plain_http: imgfetch), and cg_parent: 1.x named the parent of its control
- * groups with it, ours is found through cg_root. */
+/* cg_parent: 1.x named the parent of its control groups with it, ours is found through cg_root. */
 static int key_ignored(struct config *c UNUSED, const char *key UNUSED, const char *v UNUSED,
 		       struct err *e UNUSED)
 {
@@ -310,7 +309,6 @@ static const struct {
 	{"init_existing", key_init_existing},
 	{"restricted_init", key_restricted_init},
 	{"share_net", key_share_net},
-	{"plain_http", key_ignored},
 	{"cg_parent", key_ignored},
 };
 

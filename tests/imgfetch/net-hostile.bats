@@ -270,20 +270,6 @@ login_file() {
 	prints sha256:
 }
 
-@test "pull: the configuration allows plain HTTP for the hosts it names" {
-	local host=0.0.0.0:${BAD#*:}
-	{ cat "$CONF" && echo "plain_http = other.example:5000, $host"; } >"$T/conf"
-	expect 0 unshare --mount sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$T/conf" "$CONF" \
-		"${CALLER[@]}" "$TEST_PREFIX/bin/imgfetch" pull -q --store="$T/store" "$host/good:configured"
-	prints sha256:
-	# It holds for nobody else, and isolate does not mind the key.
-	sed -i "s/$host/0.0.0.0:1/" "$T/conf"
-	expect 5 unshare --mount sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$T/conf" "$CONF" \
-		"${CALLER[@]}" "$TEST_PREFIX/bin/imgfetch" pull -q --store="$T/store" "$host/good:configured2"
-	expect 0 unshare --mount sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$T/conf" "$CONF" \
-		"${CALLER[@]}" "$TEST_PREFIX/bin/isolate" -b "$BOX" --init
-}
-
 # ---- present images ----
 
 @test "pull: a present image costs one HEAD request" {

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration of imgfetch, imgfetch.cf(5). */
+#include "imgfetch/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/lineconf.h"
+#include "common/num.h"
+#include "common/path.h"
+#include "common/text.h"
+#include "imgfetch/url.h"
+
+#define FILE_BYTES_MAX (256 * 1024)
+#define BLANKS	       " \t\r,"
+
+/* --- keys ---------------------------------------------------------------------------------- */
+
+static int number(const char *key, const char *value, int max, unsigned *out, struct err *e)
+{
+	int n = 0;
+
+	if (num_parse_int(value, 1, max, key, &n, e) < 0) {
+		e->kind = ERR_CONFIG;
+		return -1;
+	}
+	*out = (unsigned)n;
+	return 0;
+}
+
+static int key_jobs(struct config *c, const char *key, char *value, struct err *e)
+{
+	return number(key, value, 32, &c->jobs, e);
+}
+
+static int key_timeout(struct config *c, const char *key, char *value, struct err *e)
+{
+	return number(key, value, 3600, &c->timeout_s, e);
+}
+
+static bool is_host(const char *s)
+{
+	struct url u;
+	struct err ignored;
+	char text[300];
+
+	return !strpbrk(s, "/?#") && text_format(text, sizeof(text), "http://%s", s) == 0 &&
+	       url_parse(text, &u, &ignored) == 0;
+}
+
+static void forget_plain(struct config *c)
+{
+	for (size_t i = 0; i < c->plain_count; i++)
+		free(c->plain[i]);
+	c->plain_count = 0;
+}
+
+static int key_plain_http(struct config *c, const char *key, char *value, struct err *e)
+{
+	char *rest = NULL;
+
+	forget_plain(c);
+	for (char *w = strtok_r(value, BLANKS, &rest); w; w = strtok_r(NULL, BLANKS, &rest)) {
+		if (!is_host(w))
+			return err_set(e, ERR_CONFIG, "%s: '%s' is not host or host:port", key,
+				       text_quote(w).s);
+		if (c->plain_count == CONFIG_PLAIN_MAX)
+			return err_set(e, ERR_CONFIG, "%s: more than %d hosts", key,
+				       CONFIG_PLAIN_MAX);
+		c->plain[c->plain_count] = strdup(w);
+		if (!c->plain[c->plain_count])
+			return err_sys(e, ERR_SYSTEM, "remember a host");
+		c->plain_count++;
+	}
+	return 0;
+}
+
+/* tests/lint/man reads this table. */
+static const struct {
+	const char *name;
+	/* key is for messages; value may be cut up. */
+	int (*set)(struct config *c, const char *key, char *value, struct err *e);
+} keys[] = {
+	{"jobs", key_jobs},
+	{"timeout", key_timeout},
+	{"plain_http", key_plain_http},
+};
+
+static int set_key(struct config *c, const char *key, char *value, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (strcmp(keys[i].name, key) == 0)
+			return keys[i].set(c, key, value, e);
+	return err_set(e, ERR_CONFIG, "unknown key '%s'", text_quote(key).s);
+}
+
+int config_parse(const char *name, char *text, size_t len, struct config *c, struct err *e)
+{
+	struct lineconf lc;
+	char *key, *value;
+	int got;
+
+	lineconf_init(&lc, name, text, len);
+	while ((got = lineconf_next_pair(&lc, &key, &value, e)) == 1)
+		if (set_key(c, key, value, e) < 0)
+			return err_wrap(e, "%s:%u", name, lc.line);
+	return got;
+}
+
+void config_fini(struct config *c)
+{
+	forget_plain(c);
+	*c = (struct config){0};
+}
+
+/* --- files --------------------------------------------------------------------------------- */
+
+static int load_file(const char *path, bool may_be_missing, struct config *c, struct err *e)
+{
+	struct text_quoted name = text_quote(path);
+	ssize_t len;
+	auto_fd fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 && may_be_missing && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd < 0)
+		return err_sys(e, ERR_CONFIG, "open '%s'", name.s);
+	if (path_check_trusted_file(fd, geteuid(), path, e) < 0)
+		return -1;
+	auto_free char *text = malloc(FILE_BYTES_MAX);
+	if (!text)
+		return err_sys(e, ERR_SYSTEM, "read '%s'", name.s);
+	len = fdio_read_text(fd, text, FILE_BYTES_MAX);
+	if (len < 0)
+		return err_sys(e, ERR_CONFIG, "read '%s'", name.s);
+	return config_parse(name.s, text, (size_t)len, c, e);
+}
+
+static int load_own(const struct config_paths *p, struct config *c, struct err *e)
+{
+	/* The XDG base directory specification: relative values are to be ignored. */
+	bool xdg = p->config_home && p->config_home[0] == '/';
+	const char *base = xdg ? p->config_home : p->home;
+	char path[PATH_MAX];
+
+	if (!base || base[0] != '/')
+		return 0;
+	if (text_format(path, sizeof(path), "%s%s/isolate/imgfetch.cf", base,
+			xdg ? "" : "/.config") < 0)
+		return err_sys(e, ERR_CONFIG, "path of your configuration, from HOME");
+	return load_file(path, true, c, e);
+}
+
+int config_load(const struct config_paths *p, struct config *out, struct err *e)
+{
+	struct config c = {0};
+	int r;
+
+	if (p->given)
+		r = load_file(p->given, false, &c, e);
+	else if ((r = load_file(p->system, true, &c, e)) == 0)
+		r = load_own(p, &c, e);
+	if (r < 0) {
+		config_fini(&c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
