@@ -17,15 +17,16 @@
 #define IMGDESC_USER_MAX    255
 
 /* The order in which keys may stand; a key never comes after a greater one. */
-enum key { KEY_DIGEST, KEY_LAYER, KEY_ENV, KEY_WORKDIR, KEY_USER, KEY_END, KEY_COUNT };
+enum key { KEY_DIGEST, KEY_LAYER, KEY_FIXUP, KEY_ENV, KEY_WORKDIR, KEY_USER, KEY_END, KEY_COUNT };
 
 static const struct {
 	const char *name;
 	bool many; /* may occur more than once */
 } keys[KEY_COUNT] = {
-	[KEY_DIGEST] = {"digest", false}, [KEY_LAYER] = {"layer", true},
-	[KEY_ENV] = {"env", true},	  [KEY_WORKDIR] = {"workdir", false},
-	[KEY_USER] = {"user", false},	  [KEY_END] = {"end", false},
+	[KEY_DIGEST] = {"digest", false},   [KEY_LAYER] = {"layer", true},
+	[KEY_FIXUP] = {"fixup", false},	    [KEY_ENV] = {"env", true},
+	[KEY_WORKDIR] = {"workdir", false}, [KEY_USER] = {"user", false},
+	[KEY_END] = {"end", false},
 };
 
 /* --- values --- */
@@ -170,6 +171,16 @@ static int add_layer(const struct lineconf *lc, struct imgdesc *d, const char *v
 	return 0;
 }
 
+static int set_fixup(const struct lineconf *lc, struct imgdesc *d, const char *value, struct err *e)
+{
+	if (strcmp(value, "yes") != 0)
+		return fault(lc, e, "fixup is not 'yes'");
+	if (d->layer_count == 0)
+		return fault(lc, e, "fixup without a layer");
+	d->fixup = true;
+	return 0;
+}
+
 static int add_env(const struct lineconf *lc, struct imgdesc *d, const char *value, struct err *e)
 {
 	if (d->env_count == IMGDESC_ENV_MAX)
@@ -206,6 +217,8 @@ static int take_value(struct lineconf *lc, enum key key, const char *value, stru
 		return 0;
 	case KEY_LAYER:
 		return add_layer(lc, d, value, e);
+	case KEY_FIXUP:
+		return set_fixup(lc, d, value, e);
 	case KEY_ENV:
 		return add_env(lc, d, value, e);
 	case KEY_WORKDIR:
@@ -298,6 +311,10 @@ static void format_lines(const struct imgdesc *d, struct text *t)
 	text_addf(t, "digest %s\n", digest_text(&d->digest).s);
 	for (size_t i = 0; i < d->layer_count; i++, lines++)
 		text_addf(t, "layer %s\n", digest_text(&d->layers[i]).s);
+	if (d->fixup) {
+		text_add(t, "fixup yes\n");
+		lines++;
+	}
 	for (size_t i = 0; i < d->env_count; i++, lines++) {
 		text_add(t, "env ");
 		add_escaped(t, d->env[i]);

@@ -11,6 +11,7 @@ struct imgdesc {
 	struct digest digest;  /* of the manifest */
 	size_t layer_count;    /* 0 to LAYERS_MAX; imgfetch refuses to store images with 0 */
 	struct digest *layers; /* DiffIDs, bottom first; owned */
+	bool fixup;	       /* above them lies images/sha256/<digest>/fixup/tree */
 	size_t env_count;
 	char **env;    /* "NAME=VALUE", owned; names checked: no '=' or NUL, not empty */
 	char *workdir; /* absolute, or NULL; owned */

@@ -386,30 +386,48 @@ int store_open_layer_dir(const struct store *s, struct err *e)
 	return fd;
 }
 
-int store_open_layer(const struct store *s, int dir_fd, const struct digest *diffid, struct err *e)
+/* Directories of a store, opened for their contents: fd is such a one, or -1 (errno). Takes fd. */
+static int check_tree(const struct store *s, int opened, const char *what, const struct digest *id,
+		      struct err *e)
 {
 	struct stat st;
-	/* One component of hex digits: nothing to resolve, nowhere to go but here. */
-	auto_fd fd = openat(dir_fd, diffid->hex, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd fd = opened;
 
 	if (fd >= 0) {
 		if (fstat(fd, &st) < 0)
-			return err_sys(e, ERR_SYSTEM, "look at layer sha256:%s", diffid->hex);
+			return err_sys(e, ERR_SYSTEM, "look at %s sha256:%s", what, id->hex);
 		if (st.st_uid == 0 || st.st_uid == s->owner)
 			return take_fd(&fd);
 		return err_set(e, ERR_CONFIG,
-			       "layer sha256:%s in the store '%s' belongs to user %u, not to %u",
-			       diffid->hex, text_quote(s->path).s, (unsigned)st.st_uid,
+			       "%s sha256:%s in the store '%s' belongs to user %u, not to %u", what,
+			       id->hex, text_quote(s->path).s, (unsigned)st.st_uid,
 			       (unsigned)s->owner);
 	}
 	if (errno == ENOENT)
 		return err_set(e, ERR_NOTFOUND,
-			       "layer sha256:%s is missing in the store '%s': pull the image again",
-			       diffid->hex, text_quote(s->path).s);
+			       "%s sha256:%s is missing in the store '%s': pull the image again",
+			       what, id->hex, text_quote(s->path).s);
 	if (errno == ELOOP || errno == ENOTDIR)
-		return err_set(e, ERR_CONFIG, "layer sha256:%s in the store '%s' is no directory",
-			       diffid->hex, text_quote(s->path).s);
+		return err_set(e, ERR_CONFIG, "%s sha256:%s in the store '%s' is no directory",
+			       what, id->hex, text_quote(s->path).s);
 	return err_sys(e, errno == EACCES ? ERR_DENIED : ERR_SYSTEM,
-		       "open layer sha256:%s in the store '%s'", diffid->hex,
-		       text_quote(s->path).s);
+		       "open %s sha256:%s in the store '%s'", what, id->hex, text_quote(s->path).s);
+}
+
+int store_open_layer(const struct store *s, int dir_fd, const struct digest *diffid, struct err *e)
+{
+	/* One component of hex digits: nothing to resolve, nowhere to go but here. */
+	int fd = openat(dir_fd, diffid->hex, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return check_tree(s, fd, "layer", diffid, e);
+}
+
+int store_open_fixup(const struct store *s, const struct digest *manifest, struct err *e)
+{
+	char rel[sizeof("images/sha256//fixup/tree") + DIGEST_HEX_LEN];
+
+	if (text_format(rel, sizeof(rel), "images/sha256/%s/fixup/tree", manifest->hex) < 0)
+		return err_sys(e, ERR_BUG, "name a fix-up layer");
+	return check_tree(s, path_open_beneath(s->fd, rel, O_PATH | O_DIRECTORY, 0),
+			  "fix-up layer of image", manifest, e);
 }

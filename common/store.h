@@ -7,7 +7,9 @@
  *   layers/sha256/<diffid>/        one unpacked layer: whiteouts are 0:0 character devices, opaque
  *                                  directories carry user.overlay.opaque=y (for userxattr)
  *   layers/sha256/<diffid>.info    what unpacking dropped or noted; see isolate-image(5)
- *   images/sha256/<manifest>/      descriptor, manifest.json, config.json
+ *   layers/sha256/<diffid>.facts   what images have to settle with the layers below it
+ *   images/sha256/<manifest>/      descriptor, manifest.json, config.json, and perhaps
+ *   images/sha256/<manifest>/fixup/tree  the image's own layer above the others; fixup/ is 0700
  *   refs/<host>/<repo>/:<tag>      one line: digest of the manifest the tag meant at the last pull
  *   refs/<host>/<repo>/@<hex>      the same for an index that was asked for by digest
  *   tmp/                           whatever is not finished
@@ -92,6 +94,9 @@ int store_open_layer_dir(const struct store *s, struct err *e);
  * store_open_layer_dir: many layers, one walk. fd or -1: ERR_NOTFOUND, ERR_CONFIG (a link or file
  * in its place, a foreign owner), ERR_DENIED, ERR_SYSTEM. */
 int store_open_layer(const struct store *s, int dir_fd, const struct digest *diffid, struct err *e);
+
+/* Open the fix-up layer of an image, checked and with errors as store_open_layer. */
+int store_open_fixup(const struct store *s, const struct digest *manifest, struct err *e);
 
 /* Shared or exclusive lock on <store>/lock; fd (close-on-exec; closing unlocks) or -1. Waits unless
  * nonblock, then ERR_BUSY. Exclusive needs write access to the store. */

@@ -26,13 +26,21 @@ int layers_open(const struct store *s, const struct imgdesc *d, struct layers *o
 
 	if (d->layer_count == 0)
 		return err_set(e, ERR_VERIFY, "image sha256:%s has no layers", d->digest.hex);
-	l.fds = calloc(d->layer_count, sizeof(*l.fds));
+	l.fds = calloc(d->layer_count + 1, sizeof(*l.fds));
 	if (!l.fds)
 		return err_sys(e, ERR_SYSTEM, "open %zu layers", d->layer_count);
 	dir = store_open_layer_dir(s, e);
 	if (dir < 0) {
 		layers_close(&l);
 		return -1;
+	}
+	if (d->fixup) {
+		l.fds[0] = store_open_fixup(s, &d->digest, e);
+		if (l.fds[0] < 0) {
+			layers_close(&l);
+			return -1;
+		}
+		l.count = 1;
 	}
 	for (size_t i = d->layer_count; i-- > 0;) {
 		if (hidden_by_itself(d, i))

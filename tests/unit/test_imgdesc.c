@@ -22,6 +22,13 @@ static const struct row rows[] = {
 	{"one layer", MAGIC DIGEST LAYER "end 3\n", NULL},
 	{"everything", MAGIC DIGEST LAYER LAYER "env A=1\nenv B=\nworkdir /w\nuser u\nend 8\n",
 	 NULL},
+	{"fix-up", MAGIC DIGEST LAYER "fixup yes\nenv A=1\nend 5\n", NULL},
+	{"fix-up of another value", MAGIC DIGEST LAYER "fixup no\nend 4\n", "fixup is not 'yes'"},
+	{"fix-up that is escaped", MAGIC DIGEST LAYER "fixup ye\\x73\nend 4\n", "wrong escape"},
+	{"fix-up twice", MAGIC DIGEST LAYER "fixup yes\nfixup yes\nend 5\n", "key given twice"},
+	{"fix-up without layers", MAGIC DIGEST "fixup yes\nend 3\n", "fixup without a layer"},
+	{"fix-up before layers", MAGIC DIGEST LAYER "fixup yes\n" LAYER "end 5\n", "out of order"},
+	{"fix-up after env", MAGIC DIGEST LAYER "env A=1\nfixup yes\nend 5\n", "out of order"},
 	{"value with spaces and '='", MAGIC DIGEST "env A= b=c \nend 3\n", NULL},
 	{"escapes", MAGIC DIGEST "env A=\\x0a\\x5c\\xff\nend 3\n", NULL},
 	{"empty", "", "cut off"},
@@ -203,6 +210,7 @@ static void check_round_trip(struct tap *t)
 			    .layers = layers,
 			    .env_count = 3,
 			    .env = env,
+			    .fixup = true,
 			    .workdir = "/w \xc3\xa9",
 			    .user = "1000:7"};
 	struct imgdesc back = {.user = NULL};
@@ -216,11 +224,12 @@ static void check_round_trip(struct tap *t)
 	strcpy(layers[1].hex, HEX_B);
 	tap_int(t, imgdesc_format(&d, &text, &len, &e), 0, "format");
 	tap_has(t, text, "env ODD=\\x01\\x0a\\x5c\\xff \\x7f=\n", "odd bytes are escaped");
-	tap_has(t, text, "user 1000:7\nend 9\n", "the lines are counted");
+	tap_has(t, text, "user 1000:7\nend 10\n", "the lines are counted");
 	tap_int(t, parse(text, len, &back, &e), 0, "parse what was formatted");
 	tap_u64(t, back.layer_count, 2, "layers come back");
 	tap_str(t, back.layers[1].hex, HEX_B, "in their order");
 	tap_str(t, back.env[1], env[1], "odd bytes come back");
+	tap_ok(t, back.fixup, "fixup comes back");
 	tap_str(t, back.workdir, d.workdir, "workdir comes back");
 	tap_int(t, imgdesc_format(&back, &again, &again_len, &e), 0, "format again");
 	tap_str(t, again, text, "one image, one text");
