@@ -103,6 +103,7 @@ imgfetch_data_src += imgfetch/inflate.c
 imgfetch_data_src += imgfetch/layer.c
 imgfetch_data_src += imgfetch/layerdir.c
 imgfetch_data_src += imgfetch/layerinfo.c
+imgfetch_data_src += imgfetch/partial.c
 imgfetch_data_src += imgfetch/progress.c
 imgfetch_data_src += imgfetch/ring.c
 imgfetch_data_src += imgfetch/sha256.c

@@ -13,6 +13,7 @@
 #include "common/path.h"
 #include "common/text.h"
 #include "imgfetch/layerinfo.h"
+#include "imgfetch/partial.h"
 #include "imgfetch/tmpdir.h"
 
 #define STORE_NAME_MAX 128 /* "images/sha256/" + hex and the like */
@@ -37,7 +38,9 @@ bool commit_has_image(const struct store *st, const struct digest *manifest)
 
 int commit_sweep(const struct store *st, struct err *e)
 {
-	return tmpdir_sweep(st, e);
+	if (tmpdir_sweep(st, e) < 0)
+		return -1;
+	return partial_sweep(st, PARTIAL_KEEP_S, e) < 0 ? -1 : 0;
 }
 
 int commit_visible_layers(const struct store *st, struct digest *layers, size_t *count,

@@ -14,8 +14,9 @@
 bool commit_has_layer(const struct store *st, const struct digest *diffid);
 bool commit_has_image(const struct store *st, const struct digest *manifest);
 
-/* Remove from tmp/ what no living process holds (a lock on): the rest of killed pulls. To be called
- * once before a pull; cheap when there is nothing. */
+/* Remove from tmp/ what no living process holds (a lock on): the rest of killed pulls, but for
+ * parts of blobs that the next one may resume with, which have PARTIAL_KEEP_S. To be called once
+ * before a pull; cheap when there is nothing. */
 int commit_sweep(const struct store *st, struct err *e) NODISCARD;
 
 /* Drop from layers (bottom first, *count of them) those that cannot be seen: lower copies of a

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* One layer: the pipeline from a source's blob to a directory.
  *
- *   download    source -> sha256 of the blob ---- compressed ---> inflate
- *   inflate     gzip, zstd or plain -> sha256 (DiffID) -- tar --> unpack
- *   unpack      libarchive -> directory, confined to it
+ *   download    (what an earlier pull left, then) source -> sha256 of the blob ---- compressed --->
+ * inflate inflate     gzip, zstd or plain -> sha256 (DiffID) -- tar --> unpack unpack libarchive ->
+ * directory, confined to it
  *
  * Whoever fails keeps its own error and stops its neighbours, who then fail without one. If the
  * data were bad, the download goes on by itself to its end: when the blob's digest is wrong then
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -38,12 +39,8 @@ struct stage {
 };
 
 struct pipeline {
-	struct source *src;
-	const struct layer_spec *spec;
-	int dir_fd;
+	struct layer_job *job;
 	struct unpack_limits limits;
-	struct progress_item *progress;
-	const atomic_bool *stop;
 
 	struct ring *compressed, *tar;
 	atomic_bool bad_data; /* unpack or inflate found the data wrong: drain for the digest */
@@ -54,6 +51,7 @@ struct pipeline {
 	struct sha256 *blob_hash;
 	uint64_t blob_bytes;
 	uint64_t drained_bytes;
+	bool resumed; /* the first bytes are of an earlier pull */
 };
 
 /* --- download -------------------------------------------------------------------------------- */
@@ -68,42 +66,99 @@ static int take_blob(void *arg, const void *data, size_t len, struct err *e)
 {
 	struct pipeline *p = arg;
 
-	if (atomic_load_explicit(p->stop, memory_order_relaxed))
+	if (atomic_load_explicit(p->job->stop, memory_order_relaxed))
 		return stage_stopped(&p->download, e);
-	if (len == 0)
+	if (len == 0) {
+		progress_advance(p->job->progress, 0);
 		return 0;
+	}
 	p->blob_bytes += len;
-	if (p->blob_bytes > p->spec->blob.size_bytes)
+	if (p->blob_bytes > p->job->spec->blob.size_bytes)
 		return err_set(e, ERR_VERIFY, "the blob is larger than the %llu bytes declared",
-			       (unsigned long long)p->spec->blob.size_bytes);
+			       (unsigned long long)p->job->spec->blob.size_bytes);
 	if (atomic_load_explicit(&p->bad_data, memory_order_relaxed)) {
 		p->drained_bytes += len;
-		if (p->drained_bytes > DRAIN_BYTES_MAX)
+		/* A blob whose beginning is old is fetched anew in any case. */
+		if (p->resumed || p->drained_bytes > DRAIN_BYTES_MAX)
 			return stage_stopped(&p->download, e);
 	}
 	if (sha256_update(p->blob_hash, data, len, e) < 0)
 		return -1;
 	if (ring_write(p->compressed, data, len) < 0)
 		return stage_stopped(&p->download, e);
-	progress_advance(p->progress, len);
 	return 0;
+}
+
+/* From the source. */
+static int take_fresh(void *arg, const void *data, size_t len, struct err *e)
+{
+	struct pipeline *p = arg;
+	struct partial *partial = p->job->partial;
+
+	if (partial->fd >= 0 && atomic_load_explicit(p->job->keep_nothing, memory_order_relaxed))
+		partial_drop(partial);
+	/* A blob that turned out bad is not worth the room. */
+	if (len > 0 && partial->fd >= 0 && partial->have_bytes == p->blob_bytes &&
+	    !atomic_load_explicit(&p->bad_data, memory_order_relaxed))
+		partial_add(partial, data, len);
+	if (take_blob(p, data, len, e) < 0)
+		return -1;
+	progress_advance(p->job->progress, len);
+	return 0;
+}
+
+/* What an earlier pull has left. */
+static int take_kept(struct pipeline *p, struct err *e)
+{
+	struct partial *partial = p->job->partial;
+	auto_free char *buf = malloc(COMPRESSED_SLOT_BYTES);
+
+	if (!buf)
+		return err_sys(e, ERR_SYSTEM, "read a part of a blob");
+	p->resumed = partial->have_bytes > 0;
+	while (p->blob_bytes < partial->have_bytes) {
+		size_t want = MIN(COMPRESSED_SLOT_BYTES, partial->have_bytes - p->blob_bytes);
+		ssize_t n = partial_read(partial, p->blob_bytes, buf, want);
+
+		/* Shorter than it was, or a disk that fails: what follows comes from the source. */
+		if (n <= 0) {
+			partial_drop(partial);
+			return 0;
+		}
+		if (take_blob(p, buf, (size_t)n, e) < 0)
+			return -1;
+		progress_advance_kept(p->job->progress, (uint64_t)n);
+	}
+	return 0;
+}
+
+static int get_blob(struct pipeline *p, struct err *e)
+{
+	const struct blob_desc *blob = &p->job->spec->blob;
+
+	if (!source_can_resume(p->job->src))
+		return source_get_blob(p->job->src, blob, take_fresh, p, e);
+	if (p->job->partial->fd >= 0 && take_kept(p, e) < 0)
+		return -1;
+	return source_resume_blob(p->job->src, blob, p->blob_bytes, take_fresh, p, e);
 }
 
 static int download(struct pipeline *p, struct err *e)
 {
 	struct digest got;
 
-	if (source_get_blob(p->src, &p->spec->blob, take_blob, p, e) < 0)
+	if (get_blob(p, e) < 0)
 		return -1;
-	if (p->blob_bytes != p->spec->blob.size_bytes)
+	if (p->blob_bytes != p->job->spec->blob.size_bytes)
 		return err_set(e, ERR_VERIFY, "the blob ends after %llu of %llu bytes",
 			       (unsigned long long)p->blob_bytes,
-			       (unsigned long long)p->spec->blob.size_bytes);
+			       (unsigned long long)p->job->spec->blob.size_bytes);
 	if (sha256_final(p->blob_hash, &got, e) < 0)
 		return -1;
-	if (!digest_equal(&got, &p->spec->blob.digest))
+	if (!digest_equal(&got, &p->job->spec->blob.digest))
 		return err_set(e, ERR_VERIFY, "digest mismatch: the blob %s came as %s",
-			       digest_text(&p->spec->blob.digest).s, digest_text(&got).s);
+			       digest_text(&p->job->spec->blob.digest).s, digest_text(&got).s);
+	p->job->blob_right = true;
 	if (ring_write_end(p->compressed) < 0)
 		return stage_stopped(&p->download, e);
 	return 0;
@@ -161,10 +216,10 @@ static int inflate_stage(struct pipeline *p, struct err *e)
 	auto_sha256 hash = sha256_new(e);
 	if (!in || !hash || inflate_all(p, in, hash, e) < 0 || sha256_final(hash, &got, e) < 0)
 		return -1;
-	if (!digest_equal(&got, &p->spec->diffid))
+	if (!digest_equal(&got, &p->job->spec->diffid))
 		return err_set(e, ERR_VERIFY,
 			       "digest mismatch: uncompressed it is %s, the image's config says %s",
-			       digest_text(&got).s, digest_text(&p->spec->diffid).s);
+			       digest_text(&got).s, digest_text(&p->job->spec->diffid).s);
 	/* The end, too, only when all before it was right. */
 	if (!ring_reserve(p->tar))
 		return stage_stopped(&p->inflate, e);
@@ -206,9 +261,9 @@ static int unpack_stage(struct pipeline *p, struct err *e)
 	 * threads, none of which relies on it: whatever they make they give a mode of its own. */
 	if (unshare(CLONE_FS) < 0 && errno != EPERM && errno != ENOSYS)
 		return err_sys(e, ERR_SYSTEM, "unshare the umask");
-	if (confine_thread(p->dir_fd, e) < 0)
+	if (confine_thread(p->job->dir_fd, e) < 0)
 		return -1;
-	return unpack_tar(p->dir_fd, take_tar, p, &p->limits, &p->info, e);
+	return unpack_tar(p->job->dir_fd, take_tar, p, &p->limits, &p->info, e);
 }
 
 static void *unpack_main(void *arg)
@@ -270,20 +325,12 @@ static int report(const struct pipeline *p, struct err *e)
 	return 0;
 }
 
-int layer_fetch(struct source *src, const struct layer_spec *spec, int dir_fd,
-		const struct unpack_limits *limits, struct progress_item *progress,
-		const atomic_bool *stop, struct layer_info *info, struct err *e)
+int layer_fetch(struct layer_job *job, struct layer_info *info, struct err *e)
 {
-	struct pipeline p = {
-		.src = src,
-		.spec = spec,
-		.dir_fd = dir_fd,
-		.limits = unpack_limits_default(limits),
-		.progress = progress,
-		.stop = stop,
-	};
+	struct pipeline p = {.job = job, .limits = unpack_limits_default(&job->limits)};
 	int r = -1;
 
+	job->blob_right = false;
 	p.compressed = ring_new(COMPRESSED_SLOT_BYTES, SLOTS, e);
 	p.tar = ring_new(TAR_SLOT_BYTES, SLOTS, e);
 	p.blob_hash = sha256_new(e);
@@ -291,9 +338,9 @@ int layer_fetch(struct source *src, const struct layer_spec *spec, int dir_fd,
 		r = report(&p, e);
 	if (r == 0)
 		*info = (struct layer_info){
-			.diffid = spec->diffid,
-			.blob = spec->blob.digest,
-			.blob_bytes = spec->blob.size_bytes,
+			.diffid = job->spec->diffid,
+			.blob = job->spec->blob.digest,
+			.blob_bytes = job->spec->blob.size_bytes,
 			.unpack = p.info,
 		};
 	sha256_free(p.blob_hash);

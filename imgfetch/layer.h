@@ -9,6 +9,7 @@
 #include "common/digest.h"
 #include "common/err.h"
 #include "imgfetch/layerinfo.h"
+#include "imgfetch/partial.h"
 #include "imgfetch/progress.h"
 #include "imgfetch/source.h"
 #include "imgfetch/unpack.h"
@@ -18,14 +19,27 @@ struct layer_spec {
 	struct digest diffid;  /* from the config: digest of the uncompressed tar */
 };
 
-/* Fetch spec's blob from src and unpack it into the empty directory dir_fd. Three threads work at
- * it, each on what the one before hands on in a bounded buffer: download and digest of the blob;
- * inflate and digest of the tar (the DiffID); unpack. About 1 MB of memory in all.
- * When *stop becomes true it ends soon, with an error that nobody needs to see. Returns 0 (*info
- * filled) only if both digests and the size were right; otherwise dir_fd holds a part of the layer.
- * Errors are those of source_get_blob and unpack_tar, without the layer's name. */
-int layer_fetch(struct source *src, const struct layer_spec *spec, int dir_fd,
-		const struct unpack_limits *limits, struct progress_item *progress,
-		const atomic_bool *stop, struct layer_info *info, struct err *e) NODISCARD;
+/* All that the work at one layer needs. */
+struct layer_job {
+	struct source *src;
+	const struct layer_spec *spec;
+	int dir_fd; /* of an empty directory; the layer's root when it is done */
+	struct unpack_limits limits;
+	struct progress_item *progress; /* may be NULL */
+	const atomic_bool *stop;	/* true: end soon, with an error that nobody needs to see */
+	/* What there is of the blob comes from here, and what arrives goes there, too, until
+	 * keep_nothing becomes true. fd -1: neither. */
+	struct partial *partial;
+	const atomic_bool *keep_nothing;
+	bool blob_right; /* out, also after a failure: the blob's digest was as declared */
+};
+
+/* Fetch the blob from its source and unpack it into the directory. Three threads work at it, each
+ * on what the one before hands on in a bounded buffer: download and digest of the blob; inflate and
+ * digest of the tar (the DiffID); unpack. About 1 MB of memory in all. Returns 0 (*info filled)
+ * only if both digests and the size were right; otherwise dir_fd holds a part of the layer. Errors
+ * are those of source_get_blob and unpack_tar, without the layer's name.
+ */
+int layer_fetch(struct layer_job *job, struct layer_info *info, struct err *e) NODISCARD;
 
 #endif

@@ -25,6 +25,7 @@ struct progress_item {
 	struct progress_item *next;
 	char label[LABEL_MAX];
 	uint64_t total_bytes, done_bytes;
+	uint64_t kept_bytes; /* of those that are done: there before */
 	uint64_t started_ns;
 };
 
@@ -123,7 +124,7 @@ static void add_bar(struct text *t, const struct progress_item *it, unsigned col
 	add_size(t, (double)it->done_bytes);
 	if (s > 0.2) {
 		text_add(t, "  ");
-		add_size(t, (double)it->done_bytes / s);
+		add_size(t, (double)(it->done_bytes - it->kept_bytes) / s);
 		text_add(t, "/s");
 	}
 	text_add(t, "\n");
@@ -150,8 +151,6 @@ static void put_line(struct progress *p, const char *line)
 	char buf[2048];
 	struct text t = TEXT_OVER(buf);
 
-	if (p->quiet)
-		return;
 	add_erase(p, &t);
 	text_add_quoted(&t, line, strlen(line));
 	t.len = MIN(t.len, t.size - 2); /* there must be room for the newline */
@@ -163,20 +162,38 @@ static void put_line(struct progress *p, const char *line)
 		draw(p, mono_ns());
 }
 
-void progress_message(struct progress *p, const char *fmt, ...)
+static void put_message(struct progress *p, const char *prefix, const char *fmt, va_list ap)
 {
 	char line[1024];
 	struct text t = TEXT_OVER(line);
+
+	text_add(&t, prefix);
+	text_vaddf(&t, fmt, ap);
+	pthread_mutex_lock(&p->mutex);
+	put_line(p, line);
+	pthread_mutex_unlock(&p->mutex);
+}
+
+void progress_message(struct progress *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!p || p->quiet)
+		return;
+	va_start(ap, fmt);
+	put_message(p, "", fmt, ap);
+	va_end(ap);
+}
+
+void progress_warning(struct progress *p, const char *fmt, ...)
+{
 	va_list ap;
 
 	if (!p)
 		return;
 	va_start(ap, fmt);
-	text_vaddf(&t, fmt, ap);
+	put_message(p, "imgfetch: ", fmt, ap);
 	va_end(ap);
-	pthread_mutex_lock(&p->mutex);
-	put_line(p, line);
-	pthread_mutex_unlock(&p->mutex);
 }
 
 struct progress_item *progress_start(struct progress *p, const char *label, uint64_t total_bytes)
@@ -201,19 +218,41 @@ struct progress_item *progress_start(struct progress *p, const char *label, uint
 	return it;
 }
 
-void progress_advance(struct progress_item *it, uint64_t bytes)
+static void advance(struct progress_item *it, uint64_t bytes, bool kept)
 {
 	if (!it)
 		return;
 	struct progress *p = it->owner;
 	pthread_mutex_lock(&p->mutex);
 	it->done_bytes += bytes;
+	if (kept)
+		it->kept_bytes += bytes;
 	if (p->terminal) {
 		uint64_t now = mono_ns();
 		if (now - p->drawn_ns >= DRAW_EVERY_NS)
 			draw(p, now);
 	}
 	pthread_mutex_unlock(&p->mutex);
+}
+
+void progress_advance(struct progress_item *it, uint64_t bytes)
+{
+	advance(it, bytes, false);
+}
+
+void progress_advance_kept(struct progress_item *it, uint64_t bytes)
+{
+	advance(it, bytes, true);
+}
+
+void progress_restart(struct progress_item *it)
+{
+	if (!it)
+		return;
+	pthread_mutex_lock(&it->owner->mutex);
+	it->done_bytes = it->kept_bytes = 0;
+	it->started_ns = mono_ns();
+	pthread_mutex_unlock(&it->owner->mutex);
 }
 
 void progress_finish(struct progress_item *it, const char *state)

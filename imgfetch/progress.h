@@ -17,12 +17,21 @@ struct progress *progress_new(int fd, bool quiet, struct err *e);
  * fine in this and all functions below. */
 void progress_message(struct progress *p, const char *fmt, ...) PRINTF(2, 3);
 
+/* The same for what must be said however quiet all is. */
+void progress_warning(struct progress *p, const char *fmt, ...) PRINTF(2, 3);
+
 /* Something of total_bytes to do; label is copied ("layer 1f3a...", at most 31 bytes are shown).
  * Owned by p. NULL (nothing is shown for it) when there is no memory or p is NULL. */
 struct progress_item *progress_start(struct progress *p, const char *label, uint64_t total_bytes);
 
 /* bytes more are done. A NULL item is fine here and below. */
 void progress_advance(struct progress_item *it, uint64_t bytes);
+
+/* bytes more are there from an earlier time: done, but nothing that a rate could be made of. */
+void progress_advance_kept(struct progress_item *it, uint64_t bytes);
+
+/* All that was done of it is to be done again. */
+void progress_restart(struct progress_item *it);
 
 /* The item is over: its bar goes away and "label: state" stays ("12.3 MB in 0.4 s" is added when
  * bytes were counted). state NULL: it goes away silently (an error is reported elsewhere). */

@@ -74,7 +74,7 @@ struct blob_flow {
 	const struct blob_desc *blob;
 	blob_sink sink;
 	void *arg;
-	uint64_t got_bytes;  /* given to the sink */
+	uint64_t got_bytes;  /* given to the sink, or there from an earlier pull */
 	uint64_t skip_bytes; /* of this answer: had already */
 	bool no_ranges;	     /* the server's answers to Range are wrong */
 	bool bad_range;	     /* this answer was ended for that */
@@ -380,10 +380,10 @@ static int get_manifest(struct source *src, const struct ref *ref, const struct 
 
 /* --- blobs --------------------------------------------------------------------------------- */
 
-static int get_blob(struct source *src, const struct blob_desc *blob, blob_sink sink, void *arg,
-		    struct err *e)
+static int resume_blob(struct source *src, const struct blob_desc *blob, uint64_t from_bytes,
+		       blob_sink sink, void *arg, struct err *e)
 {
-	struct blob_flow flow = {.blob = blob, .sink = sink, .arg = arg};
+	struct blob_flow flow = {.blob = blob, .sink = sink, .arg = arg, .got_bytes = from_bytes};
 	struct digest_text name = digest_text(&blob->digest);
 	auto_free struct attempt *a = attempt_new(of(src), "blobs", name.s, e);
 
@@ -401,6 +401,12 @@ static int get_blob(struct source *src, const struct blob_desc *blob, blob_sink 
 	return 0;
 }
 
+static int get_blob(struct source *src, const struct blob_desc *blob, blob_sink sink, void *arg,
+		    struct err *e)
+{
+	return resume_blob(src, blob, 0, sink, arg, e);
+}
+
 /* --- open and close ------------------------------------------------------------------------ */
 
 static void registry_free(struct source *src)
@@ -414,6 +420,7 @@ static void registry_free(struct source *src)
 
 static const struct source_ops registry_ops = {
 	.get_blob = get_blob,
+	.resume_blob = resume_blob,
 	.peek = peek,
 	.get_manifest = get_manifest,
 	.free = registry_free,

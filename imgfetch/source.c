@@ -13,6 +13,19 @@ int source_get_blob(struct source *src, const struct blob_desc *blob, blob_sink 
 	return src->ops->get_blob(src, blob, sink, arg, e);
 }
 
+int source_resume_blob(struct source *src, const struct blob_desc *blob, uint64_t from_bytes,
+		       blob_sink sink, void *arg, struct err *e)
+{
+	if (from_bytes == blob->size_bytes)
+		return 0;
+	return src->ops->resume_blob(src, blob, from_bytes, sink, arg, e);
+}
+
+bool source_can_resume(const struct source *src)
+{
+	return src->ops->resume_blob != NULL;
+}
+
 int source_peek(struct source *src, const struct ref *ref, struct digest *out, struct err *e)
 {
 	return src->ops->peek(src, ref, out, e);

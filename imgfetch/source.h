@@ -39,6 +39,9 @@ struct source;
 struct source_ops {
 	int (*get_blob)(struct source *, const struct blob_desc *, blob_sink, void *arg,
 			struct err *e);
+	/* NULL where it would save nothing: the source is on this machine. */
+	int (*resume_blob)(struct source *, const struct blob_desc *, uint64_t from_bytes,
+			   blob_sink, void *arg, struct err *e);
 	int (*peek)(struct source *, const struct ref *, struct digest *out, struct err *e);
 	/* The digest only if the source itself says one; source_get_manifest computes it. */
 	int (*get_manifest)(struct source *, const struct ref *, const struct blob_desc *want,
@@ -58,6 +61,12 @@ struct source {
  * ERR_NETWORK, ERR_NOTFOUND, ERR_AUTH, ERR_VERIFY, or what the sink said. */
 int source_get_blob(struct source *src, const struct blob_desc *blob, blob_sink sink, void *arg,
 		    struct err *e) NODISCARD;
+
+/* The same without the first from_bytes (at most all of them), which the caller has from an earlier
+ * time: the sink sees only what follows. For a source that source_can_resume. */
+int source_resume_blob(struct source *src, const struct blob_desc *blob, uint64_t from_bytes,
+		       blob_sink sink, void *arg, struct err *e) NODISCARD;
+bool source_can_resume(const struct source *src);
 
 /* What does ref's tag mean at the source now? 1 and *out, 0 when it cannot tell without sending the
  * manifest, -1. The answer is a hint that says which local image to look for; nothing is verified.

@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/text.h"
+#include "imgfetch/partial.h"
 
 static int open_tmp(const struct store *st, int flags, struct err *e)
 {
@@ -140,7 +141,8 @@ int tmpdir_sweep(const struct store *st, struct err *e)
 		const struct dirent *d = readdir(dir);
 		if (!d)
 			break;
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
+		    partial_is_name(d->d_name))
 			continue;
 		if (sweep_one(fd, d->d_name, e) < 0)
 			return err_wrap(e, "clean up in the store '%s'", text_quote(st->path).s);

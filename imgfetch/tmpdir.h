@@ -29,7 +29,7 @@ int tmpdir_new(const struct store *st, const char *prefix, struct tmpdir *out,
  * later sweep. */
 int tmpdir_remove(struct tmpdir *t, struct err *e);
 
-/* Remove everything in tmp/ that nobody holds. */
+/* Remove everything in tmp/ that nobody holds, but for parts of blobs (imgfetch/partial.h). */
 int tmpdir_sweep(const struct store *st, struct err *e) NODISCARD;
 
 #endif

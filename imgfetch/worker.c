@@ -24,6 +24,7 @@
 #include "imgfetch/commit.h"
 #include "imgfetch/layer.h"
 #include "imgfetch/layerinfo.h"
+#include "imgfetch/partial.h"
 #include "imgfetch/tmpdir.h"
 
 #define DOWNLOADS_DEFAULT 4
@@ -38,6 +39,7 @@
 
 struct ready_layer {
 	struct tmpdir tmp;
+	struct partial partial;
 	struct digest diffid;
 };
 
@@ -46,6 +48,8 @@ struct worker {
 	struct source *src;
 	const struct worker_opts *opts;
 	atomic_bool stop;
+	atomic_bool kept_some;	  /* parts of blobs take room, or did */
+	atomic_bool keep_nothing; /* there is no room for them */
 	/* Open since before the first byte was written: syncfs(2) tells of writes that failed since
 	 * the descriptor was opened, and of no earlier ones (Linux 5.8). -1: no syncs */
 	int sync_fd;
@@ -118,6 +122,9 @@ static int commit_ready(struct worker *w, struct err *e)
 	w->ready_count = 0;
 	pthread_mutex_unlock(&w->mutex);
 
+	/* Before the sync, which would write them to the disk. */
+	for (size_t i = 0; i < count; i++)
+		partial_drop(&batch[i].partial);
 	int r = w->sync_fd >= 0 && syncfs(w->sync_fd) < 0 ? disk_error(w, "sync", e) : 0;
 	for (size_t i = 0; i < count; i++) {
 		if (r == 0)
@@ -139,8 +146,8 @@ static int commit_now(struct worker *w, struct err *e)
 	return r;
 }
 
-/* Hand a complete layer over; takes *t. */
-static int add_ready(struct worker *w, struct tmpdir *t, const struct digest *diffid, struct err *e)
+/* Hand a complete layer over; takes *l if it succeeds. */
+static int add_ready(struct worker *w, struct ready_layer *l, struct err *e)
 {
 	int r = 0;
 
@@ -151,8 +158,9 @@ static int add_ready(struct worker *w, struct tmpdir *t, const struct digest *di
 			return -1;
 		pthread_mutex_lock(&w->mutex);
 	}
-	w->ready[w->ready_count++] = (struct ready_layer){.tmp = *t, .diffid = *diffid};
-	*t = TMPDIR_NONE;
+	w->ready[w->ready_count++] = *l;
+	l->tmp = TMPDIR_NONE;
+	l->partial = PARTIAL_NONE;
 	bool due = mono_ns() - w->committed_mono_ns >= COMMIT_EVERY_NS;
 	pthread_mutex_unlock(&w->mutex);
 	/* If somebody is at it this layer goes with the next commit: there is other work to do. */
@@ -240,45 +248,136 @@ static int write_note(struct worker *w, const struct tmpdir *t, const struct lay
 	return 0;
 }
 
-static int make_layer(struct worker *w, const struct layer_spec *spec, const struct tmpdir *t,
-		      struct progress_item *item, struct err *e)
+static int make_layer(struct worker *w, const struct layer_spec *spec, struct ready_layer *l,
+		      struct layer_job *job, struct err *e)
 {
 	struct layer_info info;
-	auto_fd root = make_root(w, t, e);
+	auto_fd root = make_root(w, &l->tmp, e);
 
 	if (root < 0)
 		return -1;
-	if (layer_fetch(w->src, spec, root, &w->opts->limits, item, &w->stop, &info, e) < 0)
+	job->src = w->src;
+	job->spec = spec;
+	job->dir_fd = root;
+	job->limits = w->opts->limits;
+	job->stop = &w->stop;
+	job->partial = &l->partial;
+	job->keep_nothing = &w->keep_nothing;
+	if (layer_fetch(job, &info, e) < 0)
 		return -1;
-	return write_note(w, t, &info, e);
+	return write_note(w, &l->tmp, &info, e);
+}
+
+static bool is_for_want_of_room(const struct err *e)
+{
+	return e->kind == ERR_DISK && (e->errnum == ENOSPC || e->errnum == EDQUOT);
+}
+
+/* Parts of blobs are a convenience: layers get the room first. Only the first to come says so. True
+ * when there is more room now, or will be as soon as other layers have seen it. */
+static bool keep_nothing_more(struct worker *w, int why)
+{
+	struct err ignored = {0};
+
+	if (atomic_exchange(&w->keep_nothing, true))
+		return false;
+	if (partial_sweep(w->store, 0, &ignored) <= 0 && !atomic_load(&w->kept_some))
+		return false;
+	progress_warning(w->opts->progress,
+			 "no part of a layer can be kept, so that a pull that breaks off starts "
+			 "again: %s",
+			 err_strerror(why));
+	return true;
+}
+
+/* After a failure: is it worth another try, without what an earlier pull has left, or with the room
+ * that parts of blobs take? */
+static bool is_worth_again(struct worker *w, const struct layer_job *job, struct ready_layer *l,
+			   bool resumed, const struct err *e)
+{
+	if (atomic_load(&w->stop))
+		return false;
+	if (resumed && e->kind == ERR_VERIFY && !job->blob_right) {
+		progress_message(w->opts->progress,
+				 "layer %.12s: what an earlier pull left of it is wrong",
+				 l->diffid.hex);
+		partial_restart(&l->partial);
+		return true;
+	}
+	if (is_for_want_of_room(e) && source_can_resume(w->src) && !atomic_load(&w->keep_nothing)) {
+		partial_drop(&l->partial);
+		keep_nothing_more(w, e->errnum);
+		return true;
+	}
+	return false;
+}
+
+static int try_layer(struct worker *w, const struct layer_spec *spec, struct ready_layer *l,
+		     struct progress_item *item, struct err *e)
+{
+	struct layer_job job = {.progress = item};
+	struct err first;
+	bool resumed;
+
+	if (source_can_resume(w->src) && spec->blob.size_bytes >= PARTIAL_BLOB_BYTES_MIN &&
+	    !atomic_load(&w->keep_nothing))
+		partial_take(w->store, &spec->blob.digest, spec->blob.size_bytes, &l->partial);
+	if (l->partial.fd >= 0)
+		atomic_store(&w->kept_some, true);
+	resumed = l->partial.have_bytes > 0;
+	if (make_layer(w, spec, l, &job, &first) < 0) {
+		if (!is_worth_again(w, &job, l, resumed, &first)) {
+			*e = first;
+			return -1;
+		}
+		progress_restart(item);
+		if (path_remove_contents(l->tmp.fd, ".", e) < 0 ||
+		    make_layer(w, spec, l, &job, e) < 0)
+			return -1;
+	}
+	if (l->partial.why != 0)
+		(void)keep_nothing_more(w, l->partial.why); /* nobody waits for the room */
+	return 0;
+}
+
+/* What is right, but has not come to its end, is for the next pull. */
+static void leave_partial(struct partial *p, const struct err *e)
+{
+	if (e->kind == ERR_VERIFY || e->kind == ERR_DISK)
+		partial_drop(p);
+	else
+		partial_keep(p);
 }
 
 static int fetch_layer(struct worker *w, const struct layer_spec *spec, struct err *e)
 {
-	struct tmpdir t = TMPDIR_NONE;
+	struct ready_layer l = {
+		.tmp = TMPDIR_NONE, .partial = PARTIAL_NONE, .diffid = spec->diffid};
 	struct err ignored = {0};
 	char label[32];
 
 	if (commit_has_layer(w->store, &spec->diffid))
 		return 0;
-	int r = take_layer(w, &spec->diffid, &t, e);
+	int r = take_layer(w, &spec->diffid, &l.tmp, e);
 	if (r <= 0)
 		return r;
 	/* Whoever had the lock before may have been through with it. */
 	if (commit_has_layer(w->store, &spec->diffid)) {
-		tmpdir_remove(&t, &ignored);
+		tmpdir_remove(&l.tmp, &ignored);
 		return 0;
 	}
 	if (text_format(label, sizeof(label), "layer %.12s", spec->diffid.hex) < 0)
 		label[0] = '\0';
 	struct progress_item *item =
 		progress_start(w->opts->progress, label, spec->blob.size_bytes);
-	r = make_layer(w, spec, &t, item, e);
+	r = try_layer(w, spec, &l, item, e);
 	progress_finish(item, r == 0 ? "done" : NULL);
 	if (r == 0)
-		r = add_ready(w, &t, &spec->diffid, e);
-	if (r < 0)
-		tmpdir_remove(&t, &ignored);
+		r = add_ready(w, &l, e);
+	if (r < 0) {
+		leave_partial(&l.partial, e);
+		tmpdir_remove(&l.tmp, &ignored);
+	}
 	return r;
 }
 

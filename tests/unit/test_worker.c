@@ -113,6 +113,17 @@ int source_get_blob(struct source *src, const struct blob_desc *blob, blob_sink 
 	return src->ops->get_blob(src, blob, sink, arg, e);
 }
 
+int source_resume_blob(struct source *src, const struct blob_desc *blob, uint64_t from_bytes,
+		       blob_sink sink, void *arg, struct err *e)
+{
+	return src->ops->resume_blob(src, blob, from_bytes, sink, arg, e);
+}
+
+bool source_can_resume(const struct source *src)
+{
+	return src->ops->resume_blob != NULL;
+}
+
 static void source_init(struct memory_source *m)
 {
 	*m = (struct memory_source){.base.ops = &ops, .fail_at = -1, .hang_until_fd = -1};
