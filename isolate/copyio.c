@@ -173,7 +173,7 @@ static int copy_in_one(int src_fd, int box_fd, const char *inside, struct err *e
 	/* It may have grown since it was opened. */
 	if (check_size(&st, COPYIO_BYTES_MAX, "--copy-in", inside, e) < 0)
 		return -1;
-	if (copy_contents(src_fd, fd, st.st_size, NULL) < 0 ||
+	if (copy_contents(src_fd, fd, st.st_size, &(struct copy_opts){0}) < 0 ||
 	    fchmod(fd, st.st_mode & 0111 ? 0755 : 0644) < 0)
 		return err_sys(e, ERR_SYSTEM, "--copy-in: write '%s' in the box",
 			       text_quote(inside).s);
@@ -263,7 +263,7 @@ static int put_result(int src_fd, const struct stat *st, int dir_fd, const char 
 	if (fd < 0)
 		return err_sys(e, ERR_DISK, "--copy-out: make a file beside '%s'",
 			       text_quote(outside).s);
-	if (copy_contents(src_fd, fd, st->st_size, NULL) == 0 &&
+	if (copy_contents(src_fd, fd, st->st_size, &(struct copy_opts){0}) == 0 &&
 	    renameat(dir_fd, temp, dir_fd, last_part(outside)) == 0)
 		return 0;
 	(void)err_sys(e, ERR_DISK, "--copy-out: write '%s'", text_quote(outside).s);

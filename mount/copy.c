@@ -127,12 +127,14 @@ static int copy_piece(int src_fd, int dst_fd, off_t at, off_t len)
 	return 0;
 }
 
-int copy_contents(int src_fd, int dst_fd, off_t size, const volatile sig_atomic_t *stop)
+int copy_contents(int src_fd, int dst_fd, off_t size, const struct copy_opts *o)
 {
 	off_t at = 0, end = 0;
 
 	if (size == 0 || ioctl(dst_fd, FICLONE, src_fd) == 0)
 		return 0;
+	if (o->share)
+		return -1;
 	while (at < size) {
 		off_t data = lseek(src_fd, at, SEEK_DATA);
 		if (data < 0 && errno == ENXIO)
@@ -141,7 +143,7 @@ int copy_contents(int src_fd, int dst_fd, off_t size, const volatile sig_atomic_
 		if (hole < 0)
 			return -1;
 		for (at = data; at < MIN(hole, size); at += PIECE_BYTES) {
-			if (stop && *stop) {
+			if (o->stop && *o->stop) {
 				errno = EINTR;
 				return -1;
 			}
@@ -157,7 +159,7 @@ int copy_contents(int src_fd, int dst_fd, off_t size, const volatile sig_atomic_
 }
 
 int copy_regular(int src_dirfd, int dst_dirfd, const char *name, const struct stat *st,
-		 const volatile sig_atomic_t *stop, const char *what, struct err *e)
+		 const struct copy_opts *o, const char *what, struct err *e)
 {
 	auto_fd src = path_open_beneath(src_dirfd, name, O_RDONLY | O_NONBLOCK, 0);
 	struct stat now;
@@ -169,8 +171,8 @@ int copy_regular(int src_dirfd, int dst_dirfd, const char *name, const struct st
 	auto_fd dst = path_open_beneath(dst_dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (dst < 0)
 		return copy_fault("create", what, e);
-	if (copy_contents(src, dst, now.st_size, stop) < 0)
-		return copy_fault("copy", what, e);
+	if (copy_contents(src, dst, now.st_size, o) < 0)
+		return copy_fault(o->share ? "share the blocks of" : "copy", what, e);
 	return copy_meta(src, dst, &now, what, e);
 }
 

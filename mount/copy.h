@@ -13,15 +13,19 @@
  * root, user.overlay.* never, setuid and setgid bits of files never. Errors are ERR_DISK for want
  * of room, else ERR_SYSTEM; `what` names the object in them. */
 
+struct copy_opts {
+	bool share; /* blocks must be shared (reflinks); else they are where the file systems can */
+	const volatile sig_atomic_t *stop; /* not 0: end with errnum EINTR; may be NULL */
+};
+
 /* Copy the regular file `name` of src_dirfd (st: its lstat) to a new file of that name in
- * dst_dirfd; blocks are shared where the file systems can, holes stay holes. *stop, if not NULL, is
- * looked at between pieces; when it is not 0 the copy ends with errnum EINTR. */
+ * dst_dirfd; holes stay holes. */
 int copy_regular(int src_dirfd, int dst_dirfd, const char *name, const struct stat *st,
-		 const volatile sig_atomic_t *stop, const char *what, struct err *e) NODISCARD;
+		 const struct copy_opts *o, const char *what, struct err *e) NODISCARD;
 
 /* Only the data: the first `size` bytes of one open file to the beginning of another, empty one.
- * 0 or -1 (errno; EIO when there is less to read). */
-int copy_contents(int src_fd, int dst_fd, off_t size, const volatile sig_atomic_t *stop) NODISCARD;
+ * *stop is looked at between pieces. 0 or -1 (errno; EIO when there is less to read). */
+int copy_contents(int src_fd, int dst_fd, off_t size, const struct copy_opts *o) NODISCARD;
 
 /* The same for a symbolic link or a fifo; sockets and devices are refused (ERR_VERIFY): a layer in
  * a store has none. */

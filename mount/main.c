@@ -55,7 +55,8 @@ struct opts {
 	const char *store; /* --store; NULL: the default one */
 	bool has_owner;
 	uid_t owner; /* --owner: of whom root takes a store */
-	bool link;
+	bool has_by;
+	enum unpack_by by; /* --by */
 	bool help;
 	bool version;
 };
@@ -90,12 +91,23 @@ static int parse_owner(void *ctx, const char *value, struct err *e)
 	return 0;
 }
 
-static int parse_link(void *ctx, const char *value UNUSED, struct err *e UNUSED)
+static int parse_by(void *ctx, const char *value, struct err *e)
 {
+	static const struct {
+		const char *name;
+		enum unpack_by by;
+	} ways[] = {{"link", UNPACK_LINK}, {"reflink", UNPACK_REFLINK}, {"copy", UNPACK_COPY}};
 	struct opts *o = ctx;
 
-	o->link = true;
-	return 0;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		if (strcmp(value, ways[i].name) == 0) {
+			o->has_by = true;
+			o->by = ways[i].by;
+			return 0;
+		}
+	}
+	return err_set(e, ERR_USAGE, "--by: '%s' is not link, reflink or copy",
+		       text_quote(value).s);
 }
 
 static int parse_help(void *ctx, const char *value UNUSED, struct err *e UNUSED)
@@ -117,7 +129,7 @@ static int parse_version(void *ctx, const char *value UNUSED, struct err *e UNUS
 static const struct optab_row option_rows[] = {
 	{"store", 0, OPTAB_REQUIRED, "DIR", "image store to use", parse_store},
 	{"owner", 0, OPTAB_REQUIRED, "UID", "root: use a store that this user owns", parse_owner},
-	{"link", 0, OPTAB_NONE, NULL, "unpack: hard links into the store, no copies", parse_link},
+	{"by", 0, OPTAB_REQUIRED, "WAY", "unpack: link, reflink or copy files", parse_by},
 	{"help", 'h', OPTAB_NONE, NULL, "show this help", parse_help},
 	{"version", 0, OPTAB_NONE, NULL, "show the version", parse_version},
 };
@@ -417,7 +429,7 @@ static void override_own_modes(void)
 
 static int cmd_unpack(const struct opts *o, char **args, struct err *e)
 {
-	const struct unpack_opts unpack = {.link = o->link, .stop = &stop_signal};
+	const struct unpack_opts unpack = {.by = o->by, .stop = &stop_signal};
 	char path[PATH_MAX];
 	const char *name = NULL;
 	struct image image = IMAGE_NONE;
@@ -506,8 +518,8 @@ static int run(int argc, char **argv, struct err *e)
 			       c->args);
 	if (o.has_owner && !store_caller_is_root())
 		return err_set(e, ERR_USAGE, "option '--owner' is for root");
-	if (o.link && c->run != cmd_unpack)
-		return err_set(e, ERR_USAGE, "option '--link' belongs to 'unpack'");
+	if (o.has_by && c->run != cmd_unpack)
+		return err_set(e, ERR_USAGE, "option '--by' belongs to 'unpack'");
 	return c->run(&o, argv + word + first, e);
 }
 

@@ -18,8 +18,8 @@
 
 #define OVERLAY_SOURCE "isolate-image"
 /* Lower directories of one overlay: OVL_MAX_STACK (EINVAL beyond, Linux 6.18). */
-#define STACK_MAX 500
-#define OVERLAY_ATTRS  (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define STACK_MAX     500
+#define OVERLAY_ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 /* mount(2) copies one page of options and cuts off the rest without an error (Linux 6.18): layers
  * would be missing at the bottom. 4096 is the smallest page; the last byte is for the NUL. */

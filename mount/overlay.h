@@ -38,8 +38,9 @@ struct overlay_opts {
  * twice (ELOOP). Options: userxattr (5.11; so that trusted.overlay.* in a layer means nothing and
  * redirects and metacopy are off), and nothing is ever written. One directory alone becomes a bind
  * mount. More than 500 become two overlays, the lower ones stacked first: then the directories must
- * not be on an overlay themselves, since the kernel stacks two and no more. Needs CAP_SYS_ADMIN over the mount namespace, and /proc below Linux 6.13. May change
- * directory and back (OVERLAY_BY_PAGE). Returns the mount fd, or -1 (ERR_SYSTEM).
+ * not be on an overlay themselves, since the kernel stacks two and no more. Needs CAP_SYS_ADMIN
+ * over the mount namespace, and /proc below Linux 6.13. May change directory and back
+ * (OVERLAY_BY_PAGE). Returns the mount fd, or -1 (ERR_SYSTEM).
  *
  * Runs as: root (isolate) or the caller (imgmount).
  *

@@ -25,7 +25,7 @@
  * else can get in, whatever the modes below it say. */
 struct unpacker {
 	const struct unpack_opts *opts;
-	bool link;     /* still possible: cleared when it turns out not to be */
+	bool link;     /* still to be tried: cleared when it turns out to be impossible */
 	int target_fd; /* the merged tree */
 	int layer_fd;  /* the layer that is applied now */
 	bool first;    /* it is the lowest: nothing is in the way */
@@ -141,11 +141,24 @@ static int remember_link(struct unpacker *u, const struct place *p, struct err *
 	return 0;
 }
 
+/* May somebody else write to the file? The store is closed to others; the tree need not be, and a
+ * link there would let them change the image. A set-id bit, which imgfetch leaves out, must not get
+ * out of the store either. Symbolic links have neither. */
+static bool needs_copy(const struct stat *st)
+{
+	return !S_ISLNK(st->st_mode) &&
+	       (st->st_uid != geteuid() || (st->st_mode & (S_IWGRP | S_IWOTH | S_ISUID | S_ISGID)));
+}
+
 /* A hard link into the layer. 1 done, 0 copy it instead, -1. */
 static int link_layer(struct unpacker *u, const struct place *p, struct err *e)
 {
+	if (u->opts->by == UNPACK_ANYHOW && needs_copy(&p->st))
+		return 0;
 	if (linkat(p->src, p->name, p->dst, p->name, 0) == 0)
 		return 1;
+	if (u->opts->by == UNPACK_LINK)
+		return copy_fault("make a hard link to", p->what, e);
 	switch (errno) {
 	case EXDEV:
 	case EOPNOTSUPP:
@@ -161,8 +174,12 @@ static int link_layer(struct unpacker *u, const struct place *p, struct err *e)
 
 static int place_file(struct unpacker *u, const struct place *p, struct err *e)
 {
+	const struct copy_opts copy = {.share = u->opts->by == UNPACK_REFLINK,
+				       .stop = u->opts->stop};
 	bool several = S_ISREG(p->st.st_mode) && p->st.st_nlink > 1;
-	int done = u->link ? link_layer(u, p, e) : 0;
+	/* Fifos are made anew; sockets and devices are refused (copy_special). */
+	bool linkable = S_ISREG(p->st.st_mode) || S_ISLNK(p->st.st_mode);
+	int done = u->link && linkable ? link_layer(u, p, e) : 0;
 
 	if (done == 0 && several)
 		done = link_again(u, p, e);
@@ -170,7 +187,7 @@ static int place_file(struct unpacker *u, const struct place *p, struct err *e)
 		return done < 0 ? -1 : 0;
 	if (!S_ISREG(p->st.st_mode))
 		return copy_special(p->src, p->dst, p->name, &p->st, p->what, e);
-	if (copy_regular(p->src, p->dst, p->name, &p->st, u->opts->stop, p->what, e) < 0)
+	if (copy_regular(p->src, p->dst, p->name, &p->st, &copy, p->what, e) < 0)
 		return -1;
 	return several ? remember_link(u, p, e) : 0;
 }
@@ -288,7 +305,8 @@ static int apply_layer(struct unpacker *u, struct err *e)
 /* All layers into the empty directory target_fd. */
 static int merge(const struct layers *l, int target_fd, const struct unpack_opts *o, struct err *e)
 {
-	struct unpacker u = {.opts = o, .link = o->link, .target_fd = target_fd, .first = true};
+	bool links = o->by == UNPACK_ANYHOW || o->by == UNPACK_LINK;
+	struct unpacker u = {.opts = o, .link = links, .target_fd = target_fd, .first = true};
 	int ret = 0;
 
 	if (fchmod(target_fd, 0700) < 0)

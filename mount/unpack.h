@@ -9,11 +9,18 @@
 #include "common/err.h"
 #include "mount/layers.h"
 
+/* How a file of a layer gets into the tree. Whoever writes to a hard-linked one, or changes its
+ * mode, changes the image: for trees that are only read. */
+enum unpack_by {
+	UNPACK_ANYHOW,	/* a hard link, but to files that others than the caller may write; else, or
+			   where there can be none, a copy */
+	UNPACK_LINK,	/* a hard link, or an error */
+	UNPACK_REFLINK, /* a copy that shares its blocks with the store, or an error */
+	UNPACK_COPY,	/* a copy, which shares blocks where the file system can */
+};
+
 struct unpack_opts {
-	/* Hard links to the files in the layers instead of copies, where the file system and the
-	 * rights allow; copies elsewhere. Whoever writes to such a file, or changes its mode,
-	 * changes the image: for trees that are only read. */
-	bool link;
+	enum unpack_by by;
 	const volatile sig_atomic_t
 		*stop; /* not 0: give up, clean up (errnum EINTR); may be NULL */
 };

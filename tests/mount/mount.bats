@@ -193,7 +193,7 @@ shows() {
 	says "not a directory"
 	expect 2 im mount localhost/many:1
 	expect 2 im mount localhost/many:1 "$T/m" more
-	expect 2 im mount --link localhost/many:1 "$T/m"
+	expect 2 im mount --by=link localhost/many:1 "$T/m"
 	expect 2 im frobnicate
 	expect 2 im --frobnicate
 	expect 2 im

@@ -25,12 +25,14 @@ listing() { find "$T" -mindepth 1 -path "$T/s/layers" -prune -o ! -name 'x.*' -p
 	local i
 	for i in two three; do
 		expect 0 im mount "localhost/$i:1" "$T/m"
-		expect 0 im unpack "localhost/$i:1" "$T/copy.$i"
-		expect 0 im unpack --link "localhost/$i:1" "$T/link.$i"
+		expect 0 im unpack --by=copy "localhost/$i:1" "$T/copy.$i"
+		expect 0 im unpack --by=link "localhost/$i:1" "$T/link.$i"
+		expect 0 im unpack "localhost/$i:1" "$T/any.$i"
 		tree_of "$T/m" >"$T/want"
 		(($(wc -l <"$T/want") > 30)) || fail "hardly anything is mounted"
 		diff "$T/want" <(tree_of "$T/copy.$i") || fail "copies differ"
 		diff "$T/want" <(tree_of "$T/link.$i") || fail "links differ"
+		diff "$T/want" <(tree_of "$T/any.$i") || fail "the default differs"
 		expect 0 im umount "$T/m"
 	done
 }
@@ -38,7 +40,7 @@ listing() { find "$T" -mindepth 1 -path "$T/s/layers" -prune -o ! -name 'x.*' -p
 @test "unpack: hard links stay hard links, holes stay holes" {
 	need setfattr
 	three_layers "$T/s"
-	expect 0 im unpack localhost/two:1 "$T/u"
+	expect 0 im unpack --by=copy localhost/two:1 "$T/u"
 	[[ $T/u/usr/bin/tool -ef $T/u/usr/bin/tool2 ]] || fail "two files instead of two names"
 	is "$(stat -c %s "$T/u/sparse")" 3145732
 	(($(stat -c %b "$T/u/sparse") < 1000)) || fail "the hole was filled"
@@ -46,16 +48,52 @@ listing() { find "$T" -mindepth 1 -path "$T/s/layers" -prune -o ! -name 'x.*' -p
 	(($(stat -c %b "$T/u/sparse2") < 1000)) || fail "the hole at the end was filled"
 }
 
-@test "unpack: copies share nothing with the store, links do" {
-	local layer
+@test "unpack: copies share nothing with the store, links do; others' files are linked when told" {
+	local layer l
 	mkdir "$T/l"
+	echo x | tee "$T/l/f" "$T/l/open" >"$T/l/group"
+	chmod 644 "$T/l/f"
+	chmod 606 "$T/l/open"
+	chmod 660 "$T/l/group"
+	layer=$(store_layer "$T/s" "$T/l")
+	store_image "$T/s" localhost/i:1 "$layer"
+	l=$T/s/layers/sha256/$layer
+	expect 0 im unpack --by=copy localhost/i:1 "$T/copy"
+	expect 0 im unpack localhost/i:1 "$T/any"
+	expect 0 im unpack --by=link localhost/i:1 "$T/link"
+	[[ ! $T/copy/f -ef $l/f ]] || fail "the copy is the store's file"
+	[[ $T/any/f -ef $l/f ]] || fail "no link was made"
+	[[ ! $T/any/open -ef $l/open && ! $T/any/group -ef $l/group ]] || fail "others can write to the store"
+	is "$(stat -c %a "$T"/any/{f,open,group} | paste -sd ' ')" "644 606 660"
+	[[ $T/link/open -ef $l/open && $T/link/group -ef $l/group && $T/link/f -ef $l/f ]] || fail "no links"
+	# The image of a user in root's store: as if another owner's.
+	[[ $TEST_AS == root ]] || return 0
+	chown 1234 "$l/f"
+	expect 0 im unpack localhost/i:1 "$T/theirs"
+	[[ ! $T/theirs/f -ef $l/f ]] || fail "its owner can write to the store"
+	is "$(stat -c '%u %a' "$T/theirs/f")" "1234 644"
+}
+
+@test "unpack: a way that is asked for is taken or fails" {
+	need root
+	local layer
+	mkdir "$T/l" "$T/other"
 	echo x >"$T/l/f"
 	layer=$(store_layer "$T/s" "$T/l")
 	store_image "$T/s" localhost/i:1 "$layer"
-	expect 0 im unpack localhost/i:1 "$T/copy"
-	expect 0 im unpack --link localhost/i:1 "$T/link"
-	[[ ! $T/copy/f -ef $T/s/layers/sha256/$layer/f ]] || fail "the copy is the store's file"
-	[[ $T/link/f -ef $T/s/layers/sha256/$layer/f ]] || fail "no link was made"
+	mount -t tmpfs -o size=1m tmpfs "$T/other"
+	expect 1 im unpack --by=link localhost/i:1 "$T/other/u"
+	one_line
+	says "make a hard link to 'f'"
+	expect 1 im unpack --by=reflink localhost/i:1 "$T/other/u"
+	one_line
+	says "share the blocks of 'f'"
+	is "$(ls -A "$T/other")" ""
+	expect 2 im unpack --by=magic localhost/i:1 "$T/other/u"
+	says "'magic' is not link, reflink or copy"
+	expect 2 im --by=copy list
+	says "belongs to 'unpack'"
+	expect 0 im --by=copy unpack localhost/i:1 "$T/other/u"
 }
 
 @test "unpack: as an ordinary user everything is his, closed directories included" {
@@ -158,7 +196,7 @@ listing() { find "$T" -mindepth 1 -path "$T/s/layers" -prune -o ! -name 'x.*' -p
 	three_layers "$T/s"
 	mkdir "$T/other" "$T/m"
 	mount -t tmpfs -o size=20m tmpfs "$T/other"
-	expect 0 im unpack --link localhost/three:1 "$T/other/u"
+	expect 0 im unpack localhost/three:1 "$T/other/u"
 	expect 0 im mount localhost/three:1 "$T/m"
 	diff <(tree_of "$T/m") <(tree_of "$T/other/u") || fail "they differ"
 }
