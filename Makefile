@@ -27,6 +27,9 @@ IMGFETCH_CONFIG_FILE ?= $(dir $(CONFIG_FILE))imgfetch.cf
 # Units of systemd; on a machine without it they are files that nobody reads.
 SYSTEMD_UNITS ?= $(PREFIX)/lib/systemd/system
 
+# Where bash looks for what completes a command's words, by the command's name.
+completions := $(PREFIX)/share/bash-completion/completions
+
 warn_flags := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Wno-unused-command-line-argument
 ifeq ($(shell $(CC) --version 2>/dev/null | grep -c clang),0)
@@ -316,6 +319,9 @@ install: all
 	$(INSTALL) -m 755 $(O)/isolate-cg-keeper $(DESTDIR)$(PREFIX)/sbin
 	sed 's|@SBINDIR@|$(PREFIX)/sbin|' systemd/isolate.service.in >$(O)/isolate.service
 	$(INSTALL) -m 644 $(O)/isolate.service systemd/isolate.slice $(DESTDIR)$(SYSTEMD_UNITS)
+	$(INSTALL) -d $(DESTDIR)$(completions)
+	$(INSTALL) -m 644 completion/isolate-oci.bash $(DESTDIR)$(completions)/isolate
+	for p in imgfetch imgmount; do ln -sf isolate $(DESTDIR)$(completions)/$$p || exit 1; done
 	for p in $(man_pages); do \
 		$(INSTALL) -m 644 $$p $(DESTDIR)$(PREFIX)/share/man/man$${p##*.} || exit 1; done
 	test -e $(DESTDIR)$(CONFIG_FILE) || { $(INSTALL) -d $(DESTDIR)$(dir $(CONFIG_FILE)) && \
@@ -329,6 +335,7 @@ uninstall:
 	rm -f -- $(addprefix $(DESTDIR)$(PREFIX)/bin/,imgfetch imgmount isolate) \
 		$(DESTDIR)$(PREFIX)/sbin/isolate-cg-keeper \
 		$(addprefix $(DESTDIR)$(SYSTEMD_UNITS)/,isolate.service isolate.slice) \
+		$(addprefix $(DESTDIR)$(completions)/,imgfetch imgmount isolate) \
 		$(foreach p,$(man_pages),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(p)))/$(notdir $(p)))
 
 check:

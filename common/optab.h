@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One const table per program is its command line: parsing, --help and completion come from it. */
+/* One const table per program is its command line: parsing and --help come from it, and from the
+ * latter what bash completes (completion/). */
 #ifndef COMMON_OPTAB_H
 #define COMMON_OPTAB_H
 
@@ -12,7 +13,8 @@ struct optab_row {
 	const char *name; /* long name without dashes; NULL with help set: a heading of --help */
 	char letter;	  /* short option, or 0 */
 	enum optab_arg arg;
-	const char *metavar; /* name of the argument in --help, NULL when there is none */
+	const char *metavar; /* name of the argument in --help, NULL when there is none. Completed
+				by it: FILE, DIR, REF, VAR, and a|b, one of these words */
 	const char *help; /* one line, lower case, no full stop; NULL hides the row from --help */
 	/* Called for each occurrence; value is NULL when none was given. Only fills ctx. */
 	int (*parse)(void *ctx, const char *value, struct err *e);

@@ -404,7 +404,7 @@ static const struct optab_row table[] = {
 	HEADING("Results"),
 	{"meta", 'M', OPTAB_REQUIRED, "FILE", "write figures and status there; - is stdout",
 	 opt_meta},
-	{"meta-format", 0, OPTAB_REQUIRED, "F", "text (default), or json with all figures",
+	{"meta-format", 0, OPTAB_REQUIRED, "text|json", "of the meta file; json has all figures",
 	 opt_meta_format},
 	{"json", 0, OPTAB_NONE, NULL, "print what --check or --list tell as JSON", opt_json},
 	{"cg-timing", 0, OPTAB_NONE, NULL, "CPU time by the group (default with --cg)",
