@@ -167,7 +167,7 @@ static int parse_registry(const char *s, struct ref *r, struct err *e)
 	if (s[len] == '@') {
 		struct err why;
 
-		if (digest_parse(s + len + 1, &r->digest, &why) < 0)
+		if (digest_parse_any(s + len + 1, &r->digest, &why) < 0)
 			return bad(s, why.text, e);
 		r->has_digest = true;
 	}
@@ -196,7 +196,7 @@ static int parse_registry(const char *s, struct ref *r, struct err *e)
 			s,
 			"a repository is made of lower-case letters, digits and single separators",
 			e);
-	if (is_hex64(rest))
+	if (is_hex64(name))
 		return bad(s, "write sha256:<hex> for a stored image", e);
 	if (text_format(r->repo, sizeof(r->repo), "%s%s",
 			strcmp(r->host, DEFAULT_HOST) == 0 && !strchr(rest, '/') ? "library/" : "",

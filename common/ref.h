@@ -13,7 +13,7 @@
 #define REF_DIR_MAX  4095
 
 enum ref_kind {
-	REF_REGISTRY, /* [host[:port]/]repo[:tag][@sha256:...] */
+	REF_REGISTRY, /* [host[:port]/]repo[:tag][@sha256:... or @sha512:...] */
 	REF_OCI,      /* oci:DIR[:TAG], an OCI image layout on this machine */
 	REF_DIGEST,   /* sha256:<hex>: an image that is in the store already */
 };
@@ -31,7 +31,7 @@ struct ref {
 	char tag[REF_TAG_MAX + 1]; /* "latest" when neither tag nor digest was given; may be empty
 				      when a digest was */
 	bool tag_given;
-	bool has_digest; /* digest wins over tag */
+	bool has_digest; /* digest wins over tag; may be a SHA-512 */
 	struct digest digest;
 	char dir[REF_DIR_MAX + 1]; /* REF_OCI: as typed */
 };
@@ -42,7 +42,7 @@ int ref_parse(const char *s, struct ref *out, struct err *e) NODISCARD;
 
 /* Canonical text: docker.io/library/python:3.12, host/repo@sha256:..., oci:DIR:TAG, sha256:... */
 struct ref_text {
-	char s[REF_DIR_MAX + REF_TAG_MAX + DIGEST_TEXT_LEN + 16];
+	char s[REF_DIR_MAX + REF_TAG_MAX + DIGEST_TEXT_MAX + 16];
 };
 struct ref_text ref_text(const struct ref *r);
 

@@ -189,10 +189,12 @@ int store_ref_path(const struct ref *ref, struct store_ref_path *out, struct err
 
 	if (ref->kind == REF_DIGEST)
 		return err_set(e, ERR_USAGE, "a bare digest has no name in the store");
-	int ret = ref->has_digest ? text_format(path.s, sizeof(path.s), "refs/%s/%s/@%s", ref->host,
-						ref->repo, ref->digest.hex)
-				  : text_format(path.s, sizeof(path.s), "refs/%s/%s/:%s", ref->host,
-						ref->repo, ref->tag);
+	int ret = ref->has_digest
+			  ? text_format(path.s, sizeof(path.s), "refs/%s/%s/@%s%s", ref->host,
+					ref->repo, digest_is_sha512(&ref->digest) ? "sha512-" : "",
+					ref->digest.hex)
+			  : text_format(path.s, sizeof(path.s), "refs/%s/%s/:%s", ref->host,
+					ref->repo, ref->tag);
 	if (ret < 0)
 		return err_sys(e, ERR_USAGE, "reference");
 	*out = path;
@@ -251,7 +253,8 @@ int store_resolve(const struct store *s, const struct ref *ref, struct digest *o
 		}
 		if (e->kind != ERR_NOTFOUND)
 			return -1;
-		if (!ref->has_digest)
+		/* Images are known by their SHA-256. */
+		if (!ref->has_digest || digest_is_sha512(&ref->digest))
 			return not_found(s, ref, e);
 	}
 	/* The digest of a manifest, which may have come under another name: it is the same image.

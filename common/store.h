@@ -12,6 +12,7 @@
  *   images/sha256/<manifest>/fixup/tree  the image's own layer above the others; fixup/ is 0700
  *   refs/<host>/<repo>/:<tag>      one line: digest of the manifest the tag meant at the last pull
  *   refs/<host>/<repo>/@<hex>      the same for an index that was asked for by digest
+ *   refs/<host>/<repo>/@sha512-<hex>  the same for whatever was asked for by a SHA-512
  *   tmp/                           whatever is not finished
  * The ':' and '@' keep tag "b" of repository "a" apart from repository "a/b".
  *
@@ -69,8 +70,9 @@ int store_resolve(const struct store *s, const struct ref *ref, struct digest *o
 
 /* Name of the file below the store that says what ref means (refs/...), for whoever writes it.
  * ERR_USAGE when ref is a bare digest, which needs none. */
+#define STORE_REF_FILE_MAX MAX(REF_TAG_MAX, DIGEST_TEXT_MAX) /* without its first character */
 struct store_ref_path {
-	char s[5 + REF_HOST_MAX + 1 + REF_REPO_MAX + 2 + REF_TAG_MAX + 1];
+	char s[5 + REF_HOST_MAX + 1 + REF_REPO_MAX + 2 + STORE_REF_FILE_MAX + 1];
 };
 int store_ref_path(const struct ref *ref, struct store_ref_path *out, struct err *e) NODISCARD;
 

@@ -56,7 +56,7 @@ struct http_response {
 	struct url url;	    /* that answered, after redirects */
 	enum net_class net; /* of the first server's address */
 	char content_type[MEDIA_TYPE_MAX];
-	char docker_digest[128];     /* Docker-Content-Digest as it came */
+	char docker_digest[160];     /* Docker-Content-Digest as it came */
 	char www_authenticate[4096]; /* all of them, joined by ", " */
 	long retry_after_s;	     /* -1: not said */
 	bool has_range;		     /* Content-Range: bytes range_start- */

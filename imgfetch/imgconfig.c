@@ -133,8 +133,13 @@ static int parse_diffids(const struct jv *doc, struct imgconfig *c, struct err *
 	for (size_t i = 0; i < n; i++) {
 		const char *s = NULL;
 
-		if (jv_string_at(arr, i, 256, &s, e) < 0 ||
-		    digest_parse(s, &c->diffids[i], e) < 0) {
+		if (jv_string_at(arr, i, 256, &s, e) < 0)
+			return err_wrap(e, "diff_ids");
+		/* The store's name of the layer would be known only after it has been unpacked. */
+		if (strncmp(s, "sha512:", 7) == 0)
+			return err_set(e, ERR_VERIFY,
+				       "diff_ids: sha512 is not supported for layers, only sha256");
+		if (digest_parse(s, &c->diffids[i], e) < 0) {
 			e->kind = ERR_VERIFY;
 			return err_wrap(e, "diff_ids");
 		}

@@ -333,7 +333,7 @@ int layer_fetch(struct layer_job *job, struct layer_info *info, struct err *e)
 	job->blob_right = false;
 	p.compressed = ring_new(COMPRESSED_SLOT_BYTES, SLOTS, e);
 	p.tar = ring_new(TAR_SLOT_BYTES, SLOTS, e);
-	p.blob_hash = sha256_new(e);
+	p.blob_hash = sha256_new_like(&job->spec->blob.digest, e);
 	if (p.compressed && p.tar && p.blob_hash && run_threads(&p, e) == 0)
 		r = report(&p, e);
 	if (r == 0)

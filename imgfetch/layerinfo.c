@@ -16,7 +16,7 @@
 
 #define FIRST_LINE "isolate-layer 1"
 
-enum field_type { FIELD_DIGEST, FIELD_NUMBER, FIELD_FLAG };
+enum field_type { FIELD_DIGEST, FIELD_ANY_DIGEST, FIELD_NUMBER, FIELD_FLAG };
 
 /* Lines in their fixed order. */
 static const struct field {
@@ -25,7 +25,7 @@ static const struct field {
 	size_t offset;
 } fields[] = {
 	{"diffid", FIELD_DIGEST, offsetof(struct layer_info, diffid)},
-	{"blob", FIELD_DIGEST, offsetof(struct layer_info, blob)},
+	{"blob", FIELD_ANY_DIGEST, offsetof(struct layer_info, blob)},
 	{"blob-bytes", FIELD_NUMBER, offsetof(struct layer_info, blob_bytes)},
 	{"entries", FIELD_NUMBER, offsetof(struct layer_info, unpack.entries)},
 	{"files", FIELD_NUMBER, offsetof(struct layer_info, unpack.files)},
@@ -53,6 +53,7 @@ ssize_t layerinfo_format(const struct layer_info *info, char *out, size_t size, 
 		const void *p = (const char *)info + fields[i].offset;
 		switch (fields[i].type) {
 		case FIELD_DIGEST:
+		case FIELD_ANY_DIGEST:
 			text_addf(&t, "%s %s\n", fields[i].key, digest_text(p).s);
 			break;
 		case FIELD_NUMBER:
@@ -74,6 +75,8 @@ static int parse_value(const struct field *f, const char *value, void *p, struct
 	switch (f->type) {
 	case FIELD_DIGEST:
 		return digest_parse(value, p, e);
+	case FIELD_ANY_DIGEST:
+		return digest_parse_any(value, p, e);
 	case FIELD_NUMBER:
 		return num_parse_u64(value, 0, UINT64_MAX, f->key, p, e);
 	case FIELD_FLAG:

@@ -90,7 +90,7 @@ static int read_document(const struct layout *l, const char *name, struct membuf
 }
 
 struct blob_name {
-	char s[sizeof("blobs/sha256/") + DIGEST_HEX_LEN];
+	char s[sizeof("blobs/sha512/") + DIGEST_HEX_MAX];
 };
 
 static struct blob_name blob_name(const struct digest *d)
@@ -98,7 +98,7 @@ static struct blob_name blob_name(const struct digest *d)
 	struct blob_name n;
 	struct text t = TEXT_OVER(n.s);
 
-	text_addf(&t, "blobs/sha256/%s", d->hex);
+	text_addf(&t, "blobs/%s/%s", digest_is_sha512(d) ? "sha512" : "sha256", d->hex);
 	return n;
 }
 

@@ -146,7 +146,7 @@ static int parse_descriptor(const struct jv *obj, struct blob_desc *out, struct 
 	    jv_get_string(obj, "digest", JV_REQUIRED, 256, &digest, e) < 0 ||
 	    jv_get_u64(obj, "size", JV_REQUIRED, BLOB_BYTES_MAX, &b.size_bytes, e) < 0)
 		return -1;
-	if (digest_parse(digest, &b.digest, e) < 0) {
+	if (digest_parse_any(digest, &b.digest, e) < 0) {
 		e->kind = ERR_VERIFY; /* not what the user typed */
 		return -1;
 	}

@@ -174,7 +174,8 @@ static int fetch_manifest(struct pull *p, struct err *e)
 			return -1;
 		if (classify(&p->raw, chosen ? &want : NULL, &kind, e) < 0)
 			return bad_manifest(e);
-		if (!chosen) {
+		/* What the reference has, or what the source said of the tag, was compared. */
+		if (!chosen && !p->ref.has_digest) {
 			p->ref.has_digest = true;
 			p->ref.digest = p->raw.digest;
 		}
@@ -209,7 +210,7 @@ static int config_add(void *arg, const void *data, size_t len, struct err *e)
 static int fetch_config(struct pull *p, struct err *e)
 {
 	const struct blob_desc *blob = &p->manifest.config;
-	auto_sha256 sha = sha256_new(e);
+	auto_sha256 sha = sha256_new_like(&blob->digest, e);
 	struct config_sink sink = {.text = &p->config_text, .sha = sha};
 	struct digest got;
 

@@ -13,7 +13,7 @@
 #include "common/text.h"
 
 /* refs/<host>/<repo>/:<tag> */
-#define REF_PATH_MAX (5 + REF_HOST_MAX + 1 + REF_REPO_MAX + 2 + REF_TAG_MAX + 1)
+#define REF_PATH_MAX (5 + REF_HOST_MAX + 1 + REF_REPO_MAX + 2 + STORE_REF_FILE_MAX + 1)
 
 /* Folders still to be read, by their path below the store: a stack, since names nest. */
 struct walk {
@@ -62,8 +62,16 @@ static bool name_of(const char *path, char *out, size_t size, struct ref *parsed
 	const char *file = strrchr(path, '/') + 1;
 	struct err ignored;
 
-	if (text_format(out, size, "%.*s%s%s", (int)(file - 1 - (path + 5)), path + 5,
-			file[0] == '@' ? "@sha256:" : ":", file + 1) < 0)
+	const char *mark = ":", *rest = file + 1;
+
+	if (strncmp(file, "@sha512-", 8) == 0) {
+		mark = "@sha512:";
+		rest = file + 8;
+	} else if (file[0] == '@') {
+		mark = "@sha256:";
+	}
+	if (text_format(out, size, "%.*s%s%s", (int)(file - 1 - (path + 5)), path + 5, mark, rest) <
+	    0)
 		return false;
 	return ref_parse(out, parsed, &ignored) == 0 && parsed->kind == REF_REGISTRY;
 }

@@ -328,7 +328,7 @@ static int peek(struct source *src, const struct ref *ref, struct digest *out, s
 	if (perform(a, e) < 0)
 		return -1;
 	/* Whatever is wrong: the GET that follows will say it with the registry's own words. */
-	return a->resp.status == 200 && digest_parse(a->resp.docker_digest, out, &ignored) == 0;
+	return a->resp.status == 200 && digest_parse_any(a->resp.docker_digest, out, &ignored) == 0;
 }
 
 /* A body that is tried again starts anew. */
@@ -373,7 +373,7 @@ static int get_manifest(struct source *src, const struct ref *ref, const struct 
 	out->len = body.len;
 	memcpy(out->media_type, a->resp.content_type, sizeof(out->media_type));
 	/* Without a usable header there is nothing to compare with. */
-	if (digest_parse(a->resp.docker_digest, &said, &ignored) == 0)
+	if (digest_parse_any(a->resp.docker_digest, &said, &ignored) == 0)
 		out->digest = said;
 	return 0;
 }

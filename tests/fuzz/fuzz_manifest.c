@@ -6,6 +6,15 @@
 
 const char fuzz_name[] = "manifest";
 
+/* It becomes a part of URLs and file names. */
+static void must_be_digest(const struct digest *d)
+{
+	size_t len = strlen(d->hex);
+
+	FUZZ_MUST(len == DIGEST_HEX_LEN || len == DIGEST_HEX_MAX);
+	FUZZ_MUST(strspn(d->hex, "0123456789abcdef") == len);
+}
+
 static void check_config(const char *text, size_t size)
 {
 	struct imgconfig c = {0};
@@ -16,6 +25,8 @@ static void check_config(const char *text, size_t size)
 		return;
 	}
 	FUZZ_MUST(c.diffid_count <= LAYERS_MAX);
+	for (size_t i = 0; i < c.diffid_count; i++)
+		FUZZ_MUST(strlen(c.diffids[i].hex) == DIGEST_HEX_LEN);
 	FUZZ_MUST(!c.workdir || c.workdir[0] == '/');
 	for (size_t i = 0; i < c.env_count; i++)
 		FUZZ_MUST(c.env[i][0] != '=' && strchr(c.env[i], '='));
@@ -38,12 +49,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			FUZZ_MUST(kind == MANIFEST_IMAGE);
 			FUZZ_MUST(m.layer_count >= 1 && m.layer_count <= LAYERS_MAX);
 			for (size_t i = 0; i < m.layer_count; i++)
-				FUZZ_MUST(strlen(m.layers[i].digest.hex) == DIGEST_HEX_LEN);
+				must_be_digest(&m.layers[i].digest);
 			manifest_fini(&m);
 		}
 		if (index_select(&raw, &amd64, NULL, &chosen, &e) == 0) {
 			FUZZ_MUST(kind == MANIFEST_INDEX);
-			FUZZ_MUST(strlen(chosen.digest.hex) == DIGEST_HEX_LEN);
+			must_be_digest(&chosen.digest);
 		}
 	} else {
 		FUZZ_MUST(e.kind == ERR_VERIFY);

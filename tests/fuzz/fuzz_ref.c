@@ -36,8 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_MUST(r.kind == REF_DIGEST || (r.host[0] && r.repo[0]));
 	FUZZ_MUST(r.tag[0] || r.has_digest);
 	if (r.has_digest)
-		FUZZ_MUST(strspn(r.digest.hex, "0123456789abcdef") == DIGEST_HEX_LEN &&
-			  !r.digest.hex[DIGEST_HEX_LEN]);
+		FUZZ_MUST(strspn(r.digest.hex, "0123456789abcdef") == strlen(r.digest.hex) &&
+			  strlen(r.digest.hex) ==
+				  (digest_is_sha512(&r.digest) ? DIGEST_HEX_MAX : DIGEST_HEX_LEN));
 	FUZZ_MUST(ref_parse(ref_text(&r).s, &again, &e) == 0);
 	FUZZ_MUST(again.kind == r.kind && strcmp(again.host, r.host) == 0 &&
 		  strcmp(again.repo, r.repo) == 0 && strcmp(again.tag, r.tag) == 0 &&

@@ -40,6 +40,16 @@ def put(data):
     return digest(data)
 
 
+def digest512(data):
+    return "sha512:" + hashlib.sha512(data).hexdigest()
+
+
+def desc512(data, media_type, really=None):
+    """Known by its SHA-512 only, which is that of something else if there is `really`."""
+    blobs[digest512(data)] = data if really is None else really
+    return {"mediaType": media_type, "digest": digest512(data), "size": len(data)}
+
+
 def desc(data, media_type, **more):
     return {"mediaType": media_type, "digest": put(data), "size": len(data), **more}
 
@@ -99,8 +109,19 @@ def deep(levels):
     return doc
 
 
+def manifest512(conf=None, layer=None):
+    return json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "layers": [layer or desc512(BLOB, LAYER)],
+                       "config": conf or desc512(config(OWN), CONFIG)}).encode()
+
+
 # repository -> manifest or index
 documents = {
+    "sha512": manifest512(),
+    "sha512-index": index({**desc512(manifest512(), MANIFEST), **platform("linux", OWN)}),
+    "sha512-layer": manifest512(layer=desc512(BLOB[:-1] + b"x", LAYER, BLOB)),
+    "sha512-config": manifest512(conf=desc512(config(OWN).replace(b"hello", b"hullo"), CONFIG,
+                                               config(OWN))),
+    "sha512-diffid": manifest(config(OWN, diff_ids=[digest512(TAR)])),
     "index": index(desc(manifest(config("s390x")), MANIFEST, **platform("linux", "s390x")),
                    desc(ATTESTATION, MANIFEST, **platform("unknown", "unknown")),
                    desc(GOOD, MANIFEST, **platform("linux", OWN))),
@@ -277,6 +298,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(405)
         if self.repo == "manifest-digest":
             data = documents["index"]
+        if self.repo.startswith("sha512"):
+            return self.answer(200, data, Content_Type=INDEX if b'"manifests"' in data else MANIFEST,
+                               Docker_Content_Digest=digest512(data))
         said = digest(b"other") if self.repo == "header-digest" else digest(data)
         kind = INDEX if self.repo == "type-lie" or b'"manifests"' in data else MANIFEST
         extra = {} if self.repo == "no-head" else {"Docker_Content_Digest": said}

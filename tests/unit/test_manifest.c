@@ -8,6 +8,8 @@
 #define HEX(c)                                                                                     \
 	"sha256:" c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c  \
 		c c c c c c c c c c c c c c c c c c c c c c c c
+#define HEX64	     "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define HEX128	     HEX64 HEX64
 #define OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
 #define OCI_INDEX    "application/vnd.oci.image.index.v1+json"
 #define OCI_CONFIG   "application/vnd.oci.image.config.v1+json"
@@ -104,6 +106,18 @@ static const struct manifest_row {
 	 "{\"schemaVersion\":2," CONFIG ",\"layers\":[{\"mediaType\":\"" OCI_LAYER
 	 "\",\"digest\":\"sha256:abc\",\"size\":1}]}",
 	 "", "layer 1"},
+	{"sha512 layer",
+	 "{\"schemaVersion\":2," CONFIG ",\"layers\":[{\"mediaType\":\"" OCI_LAYER
+	 "\",\"digest\":\"sha512:" HEX128 "\",\"size\":1}]}",
+	 "", NULL},
+	{"sha512 with the digits of a sha256",
+	 "{\"schemaVersion\":2," CONFIG ",\"layers\":[{\"mediaType\":\"" OCI_LAYER
+	 "\",\"digest\":\"sha512:" HEX64 "\",\"size\":1}]}",
+	 "", "layer 1"},
+	{"data in a descriptor is nobody's",
+	 "{\"schemaVersion\":2," CONFIG ",\"layers\":[{\"mediaType\":\"" OCI_LAYER
+	 "\",\"digest\":\"sha512:" HEX128 "\",\"size\":1,\"data\":\"QQ==\"}]}",
+	 "", NULL},
 	{"layer is a string", "{\"schemaVersion\":2," CONFIG ",\"layers\":[\"x\"]}", "",
 	 "is not an object"},
 	{"config over its cap",
@@ -316,6 +330,8 @@ static const struct config_row {
 	{"other rootfs type", "{\"rootfs\":{\"type\":\"x\",\"diff_ids\":[]}}", "unknown type 'x'"},
 	{"bad DiffID", "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:..\"]}}",
 	 "diff_ids"},
+	{"sha512 DiffID", "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha512:" HEX128 "\"]}}",
+	 "sha512 is not supported for layers"},
 	{"Env is a string", "{" ROOTFS ",\"config\":{\"Env\":\"A=b\"}}", "'Env' is not an array"},
 	{"Env of numbers", "{" ROOTFS ",\"config\":{\"Env\":[1]}}", "'Env'"},
 	{"NUL in Env", "{" ROOTFS ",\"config\":{\"Env\":[\"A=\\u0000\"]}}", "not valid JSON"},

@@ -49,6 +49,16 @@ static const struct good_row {
 	 "ghcr.io/o/r@" DIGEST},
 	{"ghcr.io/o/r:v1@" DIGEST, REF_REGISTRY, "ghcr.io", "o/r", "v1", true, true,
 	 "ghcr.io/o/r:v1@" DIGEST},
+	{"ghcr.io/o/r:v1@sha512:" HEX HEX, REF_REGISTRY, "ghcr.io", "o/r", "v1", true, true,
+	 "ghcr.io/o/r:v1@sha512:" HEX HEX},
+	{"h.example/" HEX, REF_REGISTRY, "h.example", HEX, "latest", false, false,
+	 "h.example/" HEX ":latest"},
+	{"127.0.0.1/x", REF_REGISTRY, "127.0.0.1", "x", "latest", false, false,
+	 "127.0.0.1/x:latest"},
+	{"[fe80::1]:65535/a/b:t", REF_REGISTRY, "[fe80::1]:65535", "a/b", "t", true, false,
+	 "[fe80::1]:65535/a/b:t"},
+	{"INDEX.docker.io/x", REF_REGISTRY, "docker.io", "library/x", "latest", false, false,
+	 "docker.io/library/x:latest"},
 	{"python@" DIGEST, REF_REGISTRY, "docker.io", "library/python", "", false, true,
 	 "docker.io/library/python@" DIGEST},
 	{"h.example/a.b-c__d--e_f/g1", REF_REGISTRY, "h.example", "a.b-c__d--e_f/g1", "latest",
@@ -95,6 +105,20 @@ static const struct bad_row {
 	{"a@b", "digest"},
 	{"a@sha256:" HEX "0", "digest"},
 	{"a@@" DIGEST, "digest"},
+	{"a@sha512:" HEX, "digest"},
+	{"a@sha512:" HEX HEX "0", "digest"},
+	{"a@sha256:" HEX HEX, "digest"},
+	{"a@sha384:" HEX, "digest"},
+	{"a@" DIGEST ":tag", "digest"},
+	{"[fe80::1%25eth0]/x", "host"},
+	{"[fe80::1%eth0]/x", "host"},
+	{"[dead]/x", "repository"},
+	{"h.example:05000/x", "host"},
+	{"h.example:-1/x", "host"},
+	{"h.example/a%2e%2e/b", "repository"},
+	{"h.example/a%00b", "repository"},
+	{"Foo/bar", "repository"},
+	{"h.example/a\tb", "repository"},
 	{"a%2e%2e/b", "repository"},
 	{"h.example/%2e%2e/x", "repository"},
 	{"a\nb", "repository"},
@@ -170,7 +194,8 @@ static void test_good(struct tap *t, const struct good_row *r)
 	tap_ok(t, ref.tag_given == r->tag_given && ref.has_digest == r->has_digest,
 	       "good: '%s' what was given", r->s);
 	if (r->has_digest)
-		tap_str(t, ref.digest.hex, HEX, "good: '%s' digest", r->s);
+		tap_str(t, ref.digest.hex, digest_is_sha512(&ref.digest) ? HEX HEX : HEX,
+			"good: '%s' digest", r->s);
 	if (r->canonical)
 		tap_str(t, ref_text(&ref).s, r->canonical, "good: '%s' canonical", r->s);
 	tap_ok(t, ref_parse(ref_text(&ref).s, &again, &e) == 0, "good: '%s' canonical parses",

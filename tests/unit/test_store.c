@@ -216,6 +216,12 @@ static void check_refs(struct fixture *f)
 	check_resolve(f, "localhost:5000/a:b@sha256:" HEX_B, NULL, ERR_NOTFOUND);
 	check_resolve(f, "sha256:" HEX_A, HEX_A, ERR_NONE);
 	check_resolve(f, "sha256:" HEX_B, NULL, ERR_NOTFOUND);
+	/* A SHA-512 is found by its note only, also when half of it is an image's SHA-256. */
+	check_resolve(f, "localhost:5000/a@sha512:" HEX_A HEX_A, NULL, ERR_NOTFOUND);
+	put(f, "refs/localhost:5000/a/@sha512-" HEX_A HEX_A, "sha256:" HEX_C "\n");
+	check_resolve(f, "localhost:5000/a@sha512:" HEX_A HEX_A, HEX_C, ERR_NONE);
+	put(f, "refs/localhost:5000/a/@sha512-" HEX_A HEX_A, "sha512:" HEX_A HEX_A "\n");
+	check_resolve(f, "localhost:5000/a@sha512:" HEX_A HEX_A, NULL, ERR_VERIFY);
 
 	put(f, tagged, "sha256:" HEX_B);
 	check_resolve(f, "localhost:5000/a:b", NULL, ERR_VERIFY);

@@ -528,7 +528,7 @@ static void test_killed(struct tap *t)
 	while (count_entries(&st, "tmp") == 0)
 		sched_yield();
 	char rel[128];
-	snprintf(rel, sizeof(rel), "tmp/layer-%s/root", m.blobs[0].spec.diffid.hex);
+	snprintf(rel, sizeof(rel), "tmp/layer-%.64s/root", m.blobs[0].spec.diffid.hex);
 	while (faccessat(st.fd, rel, F_OK, 0) < 0)
 		sched_yield();
 	tap_int(t, commit_sweep(&st, &e), 0, "a sweep during a pull");
