@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -13,6 +14,7 @@
 #include "imgfetch/layout.h"
 #include "imgfetch/pull.h"
 #include "imgfetch/registry.h"
+#include "imgfetch/report.h"
 
 #define CONNECT_TIMEOUT_S 15
 #define TIMEOUT_DEFAULT_S 20
@@ -34,22 +36,48 @@ static struct source *open_registry(const struct opts *o, struct http *http,
 	return registry_open(http, paths, &o->ref, e);
 }
 
+static uint64_t mono_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
 static int run_pull(const struct opts *o, const struct store *st, struct source *src, struct err *e)
 {
 	auto_progress progress = progress_new(STDERR_FILENO, o->quiet, e);
 	struct pull_opts po = {
 		.platform = o->platform,
+		.policy = o->policy,
 		.downloads = o->jobs ? o->jobs : o->config->jobs,
 		.no_sync = o->no_sync,
 		.progress = progress,
 	};
-	struct digest digest;
+	uint64_t began_ns = mono_ns();
+	struct pull_result result;
 
-	if (!progress || pull_image(st, src, &o->ref, &po, &digest, e) < 0)
+	if (!progress || pull_image(st, src, &o->ref, &po, &result, e) < 0)
 		return -1;
 	progress_free(take_ptr(progress)); /* before anything else is printed */
-	printf("%s\n", digest_text(&digest).s);
+	if (o->json)
+		return report_pull(st, &o->ref, &result, mono_ns() - began_ns, stdout, e);
+	printf("%s\n", digest_text(&result.digest).s);
 	return 0;
+}
+
+/* Without a source to ask the store must be there. */
+static int pull_never(const struct opts *o, const char *path, struct err *e)
+{
+	struct store st;
+
+	if (storepath_open(path, &st, e) < 0)
+		return command_store_fault(e);
+	int r = run_pull(o, &st, NULL, e);
+	if (r < 0)
+		err_wrap(e, "pull '%s'", text_quote(ref_text(&o->ref).s).s);
+	store_close(&st);
+	return r;
 }
 
 int command_pull(const struct opts *o, const char *path, struct err *e)
@@ -72,6 +100,8 @@ int command_pull(const struct opts *o, const char *path, struct err *e)
 	struct store st;
 	int r = -1;
 
+	if (o->policy == PULL_NEVER)
+		return pull_never(o, path, e);
 	if (store_create(path, &st, e) < 0)
 		return command_store_fault(e);
 	if (o->ref.kind == REF_OCI)

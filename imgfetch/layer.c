@@ -103,6 +103,7 @@ static int take_fresh(void *arg, const void *data, size_t len, struct err *e)
 		partial_add(partial, data, len);
 	if (take_blob(p, data, len, e) < 0)
 		return -1;
+	p->job->fetched_bytes += len;
 	progress_advance(p->job->progress, len);
 	return 0;
 }
@@ -331,6 +332,7 @@ int layer_fetch(struct layer_job *job, struct layer_info *info, struct err *e)
 	int r = -1;
 
 	job->blob_right = false;
+	job->fetched_bytes = 0;
 	p.compressed = ring_new(COMPRESSED_SLOT_BYTES, SLOTS, e);
 	p.tar = ring_new(TAR_SLOT_BYTES, SLOTS, e);
 	p.blob_hash = sha256_new_like(&job->spec->blob.digest, e);

@@ -31,7 +31,8 @@ struct layer_job {
 	 * keep_nothing becomes true. fd -1: neither. */
 	struct partial *partial;
 	const atomic_bool *keep_nothing;
-	bool blob_right; /* out, also after a failure: the blob's digest was as declared */
+	uint64_t fetched_bytes; /* out: of the blob, from the source */
+	bool blob_right;	/* out, also after a failure: the blob's digest was as declared */
 };
 
 /* Fetch the blob from its source and unpack it into the directory. Three threads work at it, each

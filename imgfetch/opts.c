@@ -19,6 +19,8 @@ enum option_bit {
 	OPT_AUTHFILE = 1 << 4,
 	OPT_TIMEOUT = 1 << 5,
 	OPT_JSON = 1 << 6,
+	OPT_PULL = 1 << 7,
+	OPT_OFFLINE = 1 << 8,
 };
 
 static const struct {
@@ -32,6 +34,18 @@ static const struct {
 	{OPT_AUTHFILE, "--authfile"},
 	{OPT_TIMEOUT, "--timeout"},
 	{OPT_JSON, "--json"},
+	{OPT_PULL, "--pull"},
+	{OPT_OFFLINE, "--offline"},
+};
+
+static const struct {
+	const char *name;
+	enum pull_policy policy;
+} policies[] = {
+	{"always", PULL_ALWAYS},
+	{"missing", PULL_MISSING},
+	{"newer", PULL_NEWER},
+	{"never", PULL_NEVER},
 };
 
 static const struct {
@@ -42,8 +56,9 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{"pull", COMMAND_PULL,
-	 OPT_PLAIN_HTTP | OPT_PLATFORM | OPT_JOBS | OPT_NO_SYNC | OPT_AUTHFILE | OPT_TIMEOUT, true,
-	 "pull REF       bring an image into the store, print its digest"},
+	 OPT_PLAIN_HTTP | OPT_PLATFORM | OPT_JOBS | OPT_NO_SYNC | OPT_AUTHFILE | OPT_TIMEOUT |
+		 OPT_JSON | OPT_PULL | OPT_OFFLINE,
+	 true, "pull REF       bring an image into the store, print its digest"},
 	{"list", COMMAND_LIST, OPT_JSON, false, "list           show the images in the store"},
 	{"inspect", COMMAND_INSPECT, OPT_JSON, true,
 	 "inspect REF    show layers and settings of an image in the store"},
@@ -107,6 +122,30 @@ static int on_no_sync(void *ctx, const char *value, struct err *e)
 	(void)value, (void)e;
 	o->no_sync = true;
 	o->given |= OPT_NO_SYNC;
+	return 0;
+}
+
+static int on_pull(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+		if (strcmp(policies[i].name, value) == 0) {
+			o->policy = policies[i].policy;
+			o->given |= OPT_PULL;
+			return 0;
+		}
+	}
+	return err_set(e, ERR_USAGE, "--pull: '%s' is not always, newer, missing or never",
+		       text_quote(value).s);
+}
+
+static int on_offline(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->given |= OPT_OFFLINE;
 	return 0;
 }
 
@@ -177,7 +216,10 @@ static const struct optab_row rows[] = {
 	 on_store},
 	{"config", 0, OPTAB_REQUIRED, "FILE", "configuration, instead of the usual files",
 	 on_config},
-	{"json", 0, OPTAB_NONE, NULL, "list, inspect: print JSON", on_json},
+	{"json", 0, OPTAB_NONE, NULL, "pull, list, inspect: print JSON", on_json},
+	{"pull", 0, OPTAB_REQUIRED, "WHEN", "ask: always, newer, missing (from the store), never",
+	 on_pull},
+	{"offline", 0, OPTAB_NONE, NULL, "never touch the network", on_offline},
 	{"platform", 0, OPTAB_REQUIRED, "OS/ARCH", "pull for another platform", on_platform},
 	{"plain-http", 0, OPTAB_NONE, NULL, "pull without TLS", on_plain_http},
 	{"authfile", 0, OPTAB_REQUIRED, "FILE", "credentials (default: podman's, docker's)",
@@ -219,6 +261,20 @@ static int parse_words(int argc, char **argv, struct opts *o, const char **opera
 	}
 }
 
+/* Offline, what is on this machine may be read as ever. */
+static int check_policy(struct opts *o, struct err *e)
+{
+	if (!(o->given & OPT_OFFLINE))
+		return 0;
+	if (o->given & OPT_PULL && (o->policy == PULL_ALWAYS || o->policy == PULL_NEWER) &&
+	    o->ref.kind == REF_REGISTRY)
+		return err_set(e, ERR_USAGE, "--offline and --pull=%s exclude each other",
+			       o->policy == PULL_ALWAYS ? "always" : "newer");
+	if (o->ref.kind == REF_REGISTRY)
+		o->policy = PULL_NEVER;
+	return 0;
+}
+
 static int check(struct opts *o, const char **operands, size_t count, struct err *e)
 {
 	size_t i = 0;
@@ -246,7 +302,7 @@ static int check(struct opts *o, const char **operands, size_t count, struct err
 	if (o->command == COMMAND_PULL && o->ref.kind == REF_DIGEST)
 		return err_set(e, ERR_USAGE, "pull needs to know where from: host/repository@%s",
 			       digest_text(&o->ref.digest).s);
-	return 0;
+	return check_policy(o, e);
 }
 
 int opts_parse(int argc, char **argv, struct opts *out, struct err *e)

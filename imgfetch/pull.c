@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* One pull: from a reference to an image in the store.
  *
- *   present?   the source is asked what the reference means now (a HEAD request); if the store has
- *              that image, complete and for the right platform, only the name is written
+ *   present?   the source is asked what the reference means now (a HEAD request), unless the policy
+ *              lets the store answer; if the store has that image, complete and for the right
+ *              platform, only the name is written
  *   manifest   fetched, its digest checked; indexes followed, at most INDEX_DEPTH_MAX of them
  *   config     fetched into memory, digest and size checked: settings and DiffIDs
  *   layers     worker_fetch_layers
@@ -36,6 +37,7 @@ struct pull {
 	struct manifest manifest;
 	struct membuf config_text;
 	struct imgconfig config;
+	struct worker_stats fetched;
 	int image_lock; /* of an image that was present: nobody removes it now */
 };
 
@@ -58,16 +60,16 @@ static int explain_damage(const struct digest *image, struct err *e)
 			digest_text(image).s);
 }
 
-/* 1 if the stored image is for the wanted platform, 0 if not. */
-static int is_for_platform(const struct pull *p, const struct digest *image, struct err *e)
+/* 1 if the stored image is for the wanted platform, 0 (*why) if not. */
+static int is_for_platform(const struct pull *p, const struct digest *image, struct err *why,
+			   struct err *e)
 {
 	struct imgconfig config;
-	struct err why;
 	int r;
 
 	if (stored_load_config(p->st, image, &config, e) < 0)
 		return explain_damage(image, e);
-	r = imgconfig_check_platform(&config, &p->opts->platform, &why) == 0;
+	r = imgconfig_check_platform(&config, &p->opts->platform, why) == 0;
 	imgconfig_fini(&config);
 	return r;
 }
@@ -78,6 +80,7 @@ static int is_complete(struct pull *p, const struct digest *image, struct err *e
 	struct imgdesc desc;
 	bool all = true;
 
+	cleanup_fd(&p->image_lock);
 	if (!commit_has_image(p->st, image))
 		return 0;
 	if (store_read_image(p->st, image, &desc, &p->image_lock, e) < 0)
@@ -113,31 +116,40 @@ static int name_image(const struct pull *p, const struct digest *image, bool fre
 	return commit_ref(p->st, &p->ref, image, p->opts->no_sync, e);
 }
 
-/* 1: the reference means an image that is here (*out; named now), 0: it has to be fetched. */
-static int try_present(struct pull *p, struct digest *out, struct err *e)
+/* 1: the reference means an image that is here (*out; named now), 0 (*why): it does not. */
+static int try_stored(struct pull *p, struct digest *out, struct err *why, struct err *e)
 {
 	struct digest image;
-	struct err why;
 	int r;
 
-	if (!p->ref.has_digest) {
-		r = source_peek(p->src, &p->ref, &p->ref.digest, e);
-		if (r <= 0)
-			return r;
-		p->ref.has_digest = true;
-	}
-	/* A digest of ours, or of an index of which we know what it meant. */
-	if (store_resolve(p->st, &p->ref, &image, &why) < 0)
-		return why.kind == ERR_NOTFOUND ? 0 : (*e = why, -1);
+	/* A tag, a digest of ours, or of an index of which we know what it meant. */
+	if (store_resolve(p->st, &p->ref, &image, why) < 0)
+		return why->kind == ERR_NOTFOUND ? 0 : (*e = *why, -1);
 	r = is_complete(p, &image, e);
+	if (r == 0)
+		err_set(why, ERR_NOTFOUND, "the store's copy is not complete");
 	if (r > 0)
-		r = is_for_platform(p, &image, e);
+		r = is_for_platform(p, &image, why, e);
 	if (r <= 0)
 		return r;
 	if (name_image(p, &image, false, e) < 0)
 		return -1;
 	*out = image;
 	return 1;
+}
+
+/* The same, of what it means at the source. */
+static int try_present(struct pull *p, struct digest *out, struct err *e)
+{
+	struct err why;
+
+	if (!p->ref.has_digest) {
+		int r = source_peek(p->src, &p->ref, &p->ref.digest, e);
+		if (r <= 0)
+			return r;
+		p->ref.has_digest = true;
+	}
+	return try_stored(p, out, &why, e);
 }
 
 /* --- fetch --------------------------------------------------------------------------------- */
@@ -235,7 +247,7 @@ static int fetch_config(struct pull *p, struct err *e)
 	return imgconfig_check_platform(&p->config, &p->opts->platform, e);
 }
 
-static int fetch_layers(const struct pull *p, struct err *e)
+static int fetch_layers(struct pull *p, struct err *e)
 {
 	size_t count = p->manifest.layer_count;
 	auto_free struct layer_spec *specs = calloc(count, sizeof(*specs));
@@ -243,6 +255,7 @@ static int fetch_layers(const struct pull *p, struct err *e)
 		.downloads = p->opts->downloads,
 		.no_sync = p->opts->no_sync,
 		.progress = p->opts->progress,
+		.stats = &p->fetched,
 	};
 
 	if (!specs)
@@ -277,18 +290,21 @@ static int commit(const struct pull *p, struct err *e)
 			    p->config_text.len, p->opts->no_sync, e);
 }
 
+/* 1: the image was there, under another name; 0: it is there now. */
 static int fetch(struct pull *p, struct digest *out, struct err *e)
 {
-	int present;
+	struct err why;
+	int present, was_there;
 
 	if (fetch_manifest(p, e) < 0)
 		return -1;
 	/* Pulled before under another name, or through another index. */
 	present = is_complete(p, &p->raw.digest, e);
 	if (present > 0)
-		present = is_for_platform(p, &p->raw.digest, e);
+		present = is_for_platform(p, &p->raw.digest, &why, e);
 	if (present < 0)
 		return -1;
+	was_there = present;
 	if (!present && manifest_parse(&p->raw, &p->manifest, e) < 0)
 		return bad_manifest(e);
 	if (!present && (fetch_config(p, e) < 0 || fetch_layers(p, e) < 0 || commit(p, e) < 0))
@@ -301,23 +317,72 @@ static int fetch(struct pull *p, struct digest *out, struct err *e)
 	if (present < 0 || name_image(p, &p->raw.digest, true, e) < 0)
 		return -1;
 	*out = p->raw.digest;
-	return 0;
+	return was_there;
+}
+
+/* --- by the policy ------------------------------------------------------------------------- */
+
+/* 1: was there; 0: is there now. */
+static int ask_and_fetch(struct pull *p, struct digest *out, struct err *e)
+{
+	int r = try_present(p, out, e);
+
+	return r == 0 ? fetch(p, out, e) : r;
+}
+
+/* The source did not answer. 1 if the store can take its place, else -1 with *e as it was. */
+static int do_without(struct pull *p, const struct ref *ref, struct digest *out, struct err *e)
+{
+	struct pull local = {.st = p->st, .opts = p->opts, .ref = *ref, .image_lock = -1};
+	struct err why, ignored;
+	int r = try_stored(&local, out, &why, &ignored);
+
+	if (r > 0) {
+		progress_warning(p->opts->progress, "%s; the image in the store is taken", e->text);
+		cleanup_fd(&p->image_lock);
+		p->image_lock = take_fd(&local.image_lock);
+	}
+	pull_fini(&local);
+	return r > 0 ? 1 : -1;
+}
+
+static int pull_by_policy(struct pull *p, const struct ref *ref, struct digest *out, struct err *e)
+{
+	enum pull_policy policy = p->opts->policy;
+	struct err why;
+	int r;
+
+	if (policy == PULL_MISSING || policy == PULL_NEVER) {
+		r = try_stored(p, out, &why, e);
+		if (r != 0)
+			return r;
+		if (policy == PULL_NEVER) {
+			*e = why;
+			return err_wrap(e, "nothing may be fetched");
+		}
+	}
+	r = ask_and_fetch(p, out, e);
+	if (r < 0 && policy == PULL_NEWER && e->kind == ERR_NETWORK)
+		r = do_without(p, ref, out, e);
+	return r;
 }
 
 int pull_image(const struct store *st, struct source *src, const struct ref *ref,
-	       const struct pull_opts *opts, struct digest *out, struct err *e)
+	       const struct pull_opts *opts, struct pull_result *out, struct err *e)
 {
 	struct pull p = {.st = st, .src = src, .opts = opts, .ref = *ref, .image_lock = -1};
 	auto_fd lock = store_lock(st, false, false, e);
+	struct digest digest;
 	int r;
 
-	if (lock < 0 || commit_sweep(st, e) < 0)
+	if (lock < 0 || (opts->policy != PULL_NEVER && commit_sweep(st, e) < 0))
 		return -1;
-	r = try_present(&p, out, e);
+	r = pull_by_policy(&p, ref, &digest, e);
 	if (r > 0)
 		progress_message(opts->progress, "%s: present", ref_text(ref).s);
-	if (r == 0)
-		r = fetch(&p, out, e);
+	if (r >= 0)
+		*out = (struct pull_result){
+			.digest = digest, .present = r > 0, .fetched = p.fetched};
 	if (r < 0 && e->kind == ERR_DISK && (e->errnum == ENOSPC || e->errnum == EDQUOT))
 		(void)err_wrap(e, "no room in the store '%s' (imgfetch rm makes some)",
 			       text_quote(st->path).s); /* -1 comes below */

@@ -291,3 +291,47 @@ int report_inspect(const struct store *st, const struct ref *ref, bool json, FIL
 	stored_fini(&stored);
 	return r;
 }
+
+/* --- pull ---------------------------------------------------------------------------------- */
+
+/* The same layer twice in an image is one layer of the store. */
+static size_t distinct_layers(const struct imgconfig *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->diffid_count; i++) {
+		bool again = false;
+		for (size_t j = 0; j < i && !again; j++)
+			again = digest_equal(&c->diffids[i], &c->diffids[j]);
+		n += !again;
+	}
+	return n;
+}
+
+int report_pull(const struct store *st, const struct ref *ref, const struct pull_result *result,
+		uint64_t wall_ns, FILE *out, struct err *e)
+{
+	struct jsonout j = {.file = out};
+	struct stored s;
+	size_t layers;
+
+	if (stored_load(st, &result->digest, &s, e) < 0)
+		return -1;
+	layers = distinct_layers(&s.config);
+	jsonout_open(&j, NULL, '{');
+	jsonout_string(&j, "reference", ref_text(ref).s);
+	jsonout_string(&j, "digest", digest_text(&result->digest).s);
+	jsonout_string(&j, "store", st->path);
+	jsonout_string(&j, "platform", platform_text(&s.config.platform).s);
+	jsonout_bool(&j, "present", result->present);
+	jsonout_number(&j, "layers", layers);
+	jsonout_number(&j, "layers_fetched", result->fetched.layers);
+	jsonout_number(&j, "layers_present", layers - result->fetched.layers);
+	jsonout_number(&j, "compressed_bytes", stored_compressed_bytes(&s));
+	jsonout_number(&j, "fetched_bytes", result->fetched.fetched_bytes);
+	jsonout_number(&j, "resumed_bytes", result->fetched.resumed_bytes);
+	jsonout_number(&j, "wall_ns", wall_ns);
+	jsonout_close(&j, '}');
+	stored_fini(&s);
+	return 0;
+}

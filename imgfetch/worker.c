@@ -60,6 +60,7 @@ struct worker {
 	size_t todo_count, next;
 	struct ready_layer ready[COMMIT_COUNT_MAX];
 	size_t ready_count;
+	struct worker_stats stats;
 	uint64_t committed_mono_ns;
 	struct err err; /* the first one */
 
@@ -335,6 +336,11 @@ static int try_layer(struct worker *w, const struct layer_spec *spec, struct rea
 		    make_layer(w, spec, l, &job, e) < 0)
 			return -1;
 	}
+	pthread_mutex_lock(&w->mutex);
+	w->stats.layers++;
+	w->stats.fetched_bytes += job.fetched_bytes;
+	w->stats.resumed_bytes += spec->blob.size_bytes - job.fetched_bytes;
+	pthread_mutex_unlock(&w->mutex);
 	if (l->partial.why != 0)
 		(void)keep_nothing_more(w, l->partial.why); /* nobody waits for the room */
 	return 0;
@@ -487,5 +493,7 @@ int worker_fetch_layers(const struct store *st, struct source *src, const struct
 		*e = w.err;
 		return -1;
 	}
+	if (opts->stats)
+		*opts->stats = w.stats;
 	return 0;
 }

@@ -13,12 +13,20 @@
 #include "imgfetch/source.h"
 #include "imgfetch/unpack.h"
 
+/* What was done; layers that were there, or that another pull brought, are not counted. */
+struct worker_stats {
+	unsigned layers;
+	uint64_t fetched_bytes; /* of their blobs, from the source */
+	uint64_t resumed_bytes; /* that an earlier pull had fetched */
+};
+
 struct worker_opts {
 	unsigned downloads; /* layers in flight, each with its own download, inflater and unpacker;
 			      0: 4 */
 	bool no_sync;	    /* leave it to the kernel when data reaches the disk */
 	struct progress *progress; /* may be NULL */
 	struct unpack_limits limits;
+	struct worker_stats *stats; /* filled at the end; may be NULL */
 };
 
 /* Bring every layer of specs into the store: fetched from src, blob digest and size and DiffID
