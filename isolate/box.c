@@ -321,6 +321,7 @@ int box_end_use(const struct box *b, const struct priv *owner, bool keep_special
 
 void box_forget_use(struct box_use *use)
 {
+	cleanup_fd(&use->rw_fd);
 	cleanup_fd(&use->mnt_fd);
 	cleanup_fd(&use->stage_fd);
 	cleanup_fd(&use->files_fd);

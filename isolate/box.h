@@ -4,6 +4,7 @@
  *   <box_root>/<id>/       0755 root
  *   <box_root>/<id>/box/   0700 the caller's: the only place that he and his program write
  *   <box_root>/<id>/root/  0700 root, empty: where a run puts its root together
+ *   <box_root>/<id>/rw/    0700 root: what is written to an image, a file system in memory
  *   <box_root>/<id>/image  which image the box is pinned to, for `imgfetch rm`
  */
 #ifndef ISOLATE_BOX_H
@@ -35,6 +36,7 @@ struct box_use {
 	int files_fd;	     /* box/ */
 	int stage_fd;	     /* root/ */
 	int mnt_fd;	     /* detached mount of box/ as the program is to see it */
+	int rw_fd;	     /* --image-rw: detached mount of its tmpfs, or -1 */
 	bool idmapped;	     /* mnt_fd changes owners, nothing on disk did */
 	bool watched;	     /* `before` tells whether box/ was changed */
 	struct stat before;  /* of box/ */
@@ -66,9 +68,16 @@ int box_plan_bound(const struct box *b, uint64_t tmp_max, struct lock_disk *d,
 /* Do it, to the new box/. A tmpfs is seen wherever the caller's mounts are. As root. */
 int box_bound(const struct box *b, const struct priv *owner, const struct lock_disk *d,
 	      struct err *e) NODISCARD;
-/* Before a run: is it still there? ERR_CONFIG. */
+/* Make rw/ for --image-rw: a tmpfs of this size, for root only. It is seen where the one for --disk
+ * would be. As root. */
+int box_make_rw(const struct box *b, const struct room *room, struct err *e) NODISCARD;
+/* Before a run: is the tmpfs of --disk still there? ERR_CONFIG. */
 int box_check_bound(const struct box *b, const struct lock_disk *d, struct err *e) NODISCARD;
-/* Before box_remove: take away a quota that d tells of, and any tmpfs on box/. As root. */
+/* The same for rw/; use->rw_fd becomes a detached copy of its mount. As root. */
+int box_open_rw(const struct box *b, struct box_use *use, struct err *e) NODISCARD;
+/* The same for --once: a tmpfs that nobody else sees. As root. */
+int box_open_rw_in_memory(const struct room *room, struct box_use *use, struct err *e) NODISCARD;
+/* Before box_remove: take away a quota that d tells of, and any tmpfs on box/ and rw/. As root. */
 int box_unbound(const struct box *b, const struct lock_disk *d, struct err *e) NODISCARD;
 /* After a run of a box with a bound: has it no block or no inode left? */
 bool box_is_full(const struct box_use *use);
@@ -103,7 +112,7 @@ void box_forget_use(struct box_use *use);
 /* After a run, or to repair what a killed keeper left (`use` just zeroed by BOX_USE_NONE): box/ is
  * 0700, everything in it owner's, without set-id bits, and without symlinks, fifos, sockets and
  * devices unless keep_special. Closes what `use` holds, also on failure. As root. */
-#define BOX_USE_NONE ((struct box_use){.files_fd = -1, .stage_fd = -1, .mnt_fd = -1})
+#define BOX_USE_NONE ((struct box_use){.files_fd = -1, .stage_fd = -1, .mnt_fd = -1, .rw_fd = -1})
 int box_end_use(const struct box *b, const struct priv *owner, bool keep_special,
 		struct box_use *use, struct err *e) NODISCARD;
 

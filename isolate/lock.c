@@ -54,6 +54,9 @@ int lock_format(const struct lock_record *r, char *buf, size_t size, size_t *len
 				  "\ndisk_all = %d\ntmpfs = %d\nproject = %" PRIu32 "\n",
 				  r->disk.room.bytes, r->disk.room.inodes, r->disk.all,
 				  r->disk.tmpfs, r->disk.project);
+		if (r->rw.bytes)
+			text_addf(&t, "rw_bytes = %" PRIu64 "\nrw_inodes = %" PRIu64 "\n",
+				  r->rw.bytes, r->rw.inodes);
 		if (r->has_image)
 			text_addf(&t, "image = %s\nown = %d\nstore = %s\n",
 				  digest_text(&r->image).s, r->image_own, r->store_path);
@@ -116,6 +119,10 @@ static int parse_pair(struct lock_record *r, const char *key, const char *value,
 	if (strncmp(key, "disk", 4) == 0 || strcmp(key, "tmpfs") == 0 ||
 	    strcmp(key, "project") == 0)
 		return parse_disk(&r->disk, key, value, e);
+	if (strcmp(key, "rw_bytes") == 0)
+		return num_parse_u64(value, 0, UINT64_MAX, key, &r->rw.bytes, e);
+	if (strcmp(key, "rw_inodes") == 0)
+		return num_parse_u64(value, 0, UINT64_MAX, key, &r->rw.inodes, e);
 	if (strcmp(key, "own") == 0)
 		return parse_bool(key, value, &r->image_own, e);
 	if (strcmp(key, "image") == 0) {

@@ -27,6 +27,7 @@ struct lock_record {
 	bool running; /* a run began and did not come to its end: leftovers are possible */
 	bool once;    /* --once has it for a run: nobody's when the lock is free, nothing on disk */
 	struct lock_disk disk;
+	struct room rw; /* --image-rw: rw/ is a file system in memory; 0: none */
 	bool has_image; /* pinned by --init --image */
 	struct digest image;
 	bool image_own; /* it is in a user's store (store_path), not in the system's */

@@ -184,6 +184,15 @@ static int may_init(const struct call *c, struct err *e)
 	return 0;
 }
 
+int call_check_rw(const struct call *c, struct err *e)
+{
+	if (box_fits_memory(&c->opts.image_rw, c->config.tmp_bytes))
+		return 0;
+	return err_set(e, ERR_CONFIG,
+		       "--image-rw: more than tmp_size in the configuration, or than one file for "
+		       "4 KiB of it");
+}
+
 /* The image that --init --image pins, found with the caller's rights. */
 static int pin_image(struct call *c, struct lock_record *r, struct err *e)
 {
@@ -237,6 +246,8 @@ static int make_box(struct call *c, const struct lock_record *fresh, struct err 
 		return -1;
 	if (box_bound(&c->box, &c->priv, &r->disk, e) < 0)
 		return -1;
+	if (r->rw.bytes && box_make_rw(&c->box, &r->rw, e) < 0)
+		return -1;
 	if (r->has_image && box_write_image(&c->box, r->store_path, &r->image, e) < 0)
 		return -1;
 	r->ready = true;
@@ -280,11 +291,12 @@ static int do_init(struct call *c, struct err *e)
 		.cg = c->opts.limits.cg,
 		.disk.room = c->opts.disk_given ? c->opts.disk : c->opts.quota,
 		.disk.all = c->opts.disk_given,
+		.rw = c->opts.image_rw,
 	};
 
 	if (may_init(c, e) < 0 || (c->opts.image && pin_image(c, &fresh, e) < 0))
 		return -1;
-	if (priv_as_root(&c->priv, e) < 0 ||
+	if (call_check_rw(c, e) < 0 || priv_as_root(&c->priv, e) < 0 ||
 	    box_plan_bound(&c->box, c->config.tmp_bytes, &fresh.disk, e) < 0)
 		return -1;
 	if (make_box(c, &fresh, e) < 0) {

@@ -51,6 +51,9 @@ int call_check_caller(const struct call *c, struct err *e) NODISCARD;
 /* May the caller make boxes? ERR_DENIED. */
 int call_check_restricted(const struct call *c, struct err *e) NODISCARD;
 
+/* Is --image-rw no more than a file system in memory may be? ERR_CONFIG. */
+int call_check_rw(const struct call *c, struct err *e) NODISCARD;
+
 /* Write c->lock.record, which makes the box its owner's; ERR_DENIED when he has too many, but he
  * may have those that were his. As root. */
 int call_register_box(struct call *c, bool was_his, struct err *e) NODISCARD;

@@ -64,6 +64,22 @@ static int check_disk(const struct call *c, struct err *e)
 		       c->box.id, d->all ? "with another" : "without");
 }
 
+/* Likewise: an image is written to through what --init made, as long as there is the box. */
+static int check_rw(const struct call *c, struct err *e)
+{
+	const struct room *made = &c->lock.record.rw, *asked = &c->opts.image_rw;
+
+	if (!c->opts.image_rw_given)
+		return 0;
+	if (c->opts.mode == MODE_ONCE)
+		return call_check_rw(c, e);
+	if (made->bytes == asked->bytes && made->inodes == asked->inodes)
+		return 0;
+	return err_set(e, ERR_USAGE,
+		       "box %u was initialised %s --image-rw: give it to --init, with --image",
+		       c->box.id, made->bytes ? "with another" : "without");
+}
+
 static int find_image(struct call *c, struct run *run, struct err *e)
 {
 	const struct lock_record *r = &c->lock.record;
@@ -202,6 +218,8 @@ static int ready_once(struct call *c, struct run *run, struct err *e)
 	run->begun = true;
 	if (box_begin_in_memory(&c->box, &r->disk.room, &run->use, e) < 0)
 		return -1;
+	if (c->opts.image_rw_given && box_open_rw_in_memory(&c->opts.image_rw, &run->use, e) < 0)
+		return -1;
 	return copy_in(c, run, e);
 }
 
@@ -228,7 +246,9 @@ static int ready_box(struct call *c, struct run *run, struct err *e)
 	run->begun = true;
 	if (lock_write(&c->lock, e) < 0 || copy_in(c, run, e) < 0)
 		return -1;
-	return box_begin_use(&c->box, &c->priv, &run->use, e);
+	if (box_begin_use(&c->box, &c->priv, &run->use, e) < 0)
+		return -1;
+	return r->rw.bytes ? box_open_rw(&c->box, &run->use, e) : 0;
 }
 
 /* As the caller: everything he names is opened with his rights. */
@@ -239,6 +259,8 @@ static int ready_root(struct call *c, struct run *run, struct err *e)
 		.rules = &run->rules,
 		.image = run->has_image ? &run->image.layers : NULL,
 		.store_fd = run->has_image ? run->image.store.fd : -1,
+		.rw_fd = run->use.rw_fd,
+		.rw_owner = run->image.store.owner,
 		.box_mnt_fd = run->use.mnt_fd,
 		/* Without a directory on disk there is nothing beside box/: the caller is refused.
 		 */
@@ -343,6 +365,15 @@ static int tidy_box(struct call *c, struct run *run, bool failed, struct err *e)
 	return rc;
 }
 
+/* Has something no room left that --disk, --quota or --image-rw bounds? */
+static bool disk_is_full(const struct call *c, const struct run *run)
+{
+	const struct room *room = &c->lock.record.disk.room;
+
+	return (room->bytes + room->inodes > 0 && box_is_full(&run->use)) ||
+	       (run->use.rw_fd >= 0 && mnt_is_full(run->use.rw_fd));
+}
+
 /* Whatever happens once the box is in use, tidy_box follows. */
 static int use_box(struct call *c, struct run *run, struct err *e)
 {
@@ -364,8 +395,7 @@ static int use_box(struct call *c, struct run *run, struct err *e)
 	}
 	if (rc == 0)
 		rc = start_and_watch(c, run, e);
-	if (rc == 0 && c->lock.record.disk.room.bytes + c->lock.record.disk.room.inodes > 0 &&
-	    box_is_full(&run->use))
+	if (rc == 0 && disk_is_full(c, run))
 		run->outcome.disk_hit = true;
 	if (run->begun)
 		rc = tidy_box(c, run, rc < 0, e);
@@ -450,6 +480,8 @@ int call_run(struct call *c, int *rc, struct err *e)
 
 	if (done == 0)
 		done = check_disk(c, e);
+	if (done == 0)
+		done = check_rw(c, e);
 	if (done == 0)
 		done = check_net(c, e);
 	if (done == 0)

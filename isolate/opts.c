@@ -185,25 +185,40 @@ static int opt_quota(void *ctx, const char *v, struct err *e)
 	return 0;
 }
 
-static int opt_disk(void *ctx, const char *v, struct err *e)
+/* SIZE[,N]: bytes with a suffix, and files, or else in proportion. */
+static int parse_room(const char *v, const char *name, struct room *out, struct err *e)
 {
-	struct opts *o = ctx;
 	struct room room = {0};
 	char first[32];
 	const char *second;
 
-	if (split_pair(v, "--disk", first, sizeof(first), &second, e) < 0 ||
-	    num_parse_size(first, "--disk", &room.bytes, e) < 0)
+	if (split_pair(v, name, first, sizeof(first), &second, e) < 0 ||
+	    num_parse_size(first, name, &room.bytes, e) < 0)
 		return -1;
 	if (room.bytes < DISK_MIN || room.bytes > KIB_MAX)
-		return err_set(e, ERR_USAGE, "--disk: '%s' is less than 16K, or too much",
+		return err_set(e, ERR_USAGE, "%s: '%s' is less than 16K, or too much", name,
 			       text_quote(v).s);
 	room.inodes = MAX(room.bytes / 4096, 1024);
-	if (second && num_parse_u64(second, 8, COUNT_MAX, "--disk", &room.inodes, e) < 0)
+	if (second && num_parse_u64(second, 8, COUNT_MAX, name, &room.inodes, e) < 0)
 		return -1;
-	o->disk = room;
-	o->disk_given = true;
+	*out = room;
 	return 0;
+}
+
+static int opt_disk(void *ctx, const char *v, struct err *e)
+{
+	struct opts *o = ctx;
+
+	o->disk_given = true;
+	return parse_room(v, "--disk", &o->disk, e);
+}
+
+static int opt_image_rw(void *ctx, const char *v, struct err *e)
+{
+	struct opts *o = ctx;
+
+	o->image_rw_given = true;
+	return parse_room(v, "--image-rw", &o->image_rw, e);
 }
 
 static int opt_open_files(void *ctx, const char *v, struct err *e)
@@ -353,6 +368,8 @@ static const struct optab_row table[] = {
 
 	HEADING("Root file system"),
 	{"image", 0, OPTAB_REQUIRED, "REF", "use this stored image as the root", opt_image},
+	{"image-rw", 0, OPTAB_REQUIRED, "SIZE[,N]", "let the command write so much to it (--init)",
+	 opt_image_rw},
 	{"no-image-env", 0, OPTAB_NONE, NULL, "without the image's environment", opt_no_image_env},
 	{"dir", 'd', OPTAB_REQUIRED, "RULE", "IN=OUT[:options], IN, or IN= (remove)", opt_dir},
 	{"no-default-dirs", 'D', OPTAB_NONE, NULL, "only what --dir says", opt_no_default_dirs},
@@ -452,6 +469,8 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 		return err_set(e, ERR_USAGE, "--cpus needs --cg");
 	if (o->mode == MODE_ONCE && o->quota_given)
 		return err_set(e, ERR_USAGE, "--quota is for --init: --once takes --disk");
+	if (o->image_rw_given && !o->image && o->mode != MODE_RUN)
+		return err_set(e, ERR_USAGE, "--image-rw needs --image");
 	if (o->disk_given && o->quota_given)
 		return err_set(e, ERR_USAGE, "--disk and --quota exclude each other");
 	if (o->redirect.err && o->redirect.err_to_out)

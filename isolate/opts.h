@@ -47,6 +47,8 @@ struct opts {
 	struct copyrules copies;
 	const char *image; /* reference, or NULL */
 	bool no_image_env;
+	bool image_rw_given;
+	struct room image_rw; /* --image-rw */
 
 	bool disk_given, quota_given;
 	struct room disk;  /* --disk; inodes 0: in proportion */

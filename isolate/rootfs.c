@@ -22,6 +22,7 @@
  *   box mount       only when rules show the box at more than one place: clones are made of it
  *   skeleton tmpfs  r/  mount points; topmost lower directory of the image's overlay
  *                   s/  the store's mount, so that its layers are in this namespace
+ *                   u/  the tmpfs of --image-rw: upper/ and work/ of that overlay
  *                   m/  here the root is attached
  *
  * Without an image the skeleton tmpfs itself is the root. All of that goes away with the old root
@@ -144,7 +145,8 @@ static int build_plain(struct rootfs *r, int stage_fd, struct err *e)
 }
 
 /* The layers with the skeleton on top, or (top_fd -1) the layers alone. */
-static int stack_layers(const struct layers *l, int top_fd, struct err *e)
+static int stack_layers(const struct layers *l, int top_fd, const struct overlay_opts *o,
+			struct err *e)
 {
 	int fds[OVERLAY_DIRS_MAX];
 	size_t count = 0;
@@ -154,11 +156,42 @@ static int stack_layers(const struct layers *l, int top_fd, struct err *e)
 	if (top_fd >= 0)
 		fds[count++] = top_fd;
 	memcpy(fds + count, l->fds, l->count * sizeof(*fds));
-	return overlay_mount(fds, count + l->count, e);
+	return overlay_mount_opts(fds, count + l->count, o, e);
+}
+
+/* The top of the writable root, of the first run of a box or of a later one. It is like /tmp:
+ * everybody may make new names there, nobody may take away those of the image. With the owner of
+ * the image's files, since links of others are not followed in such a directory (proc_sys_fs(5),
+ * protected_symlinks). */
+static int open_upper(const struct rootfs_spec *s, int dir_fd, struct err *e)
+{
+	if (mkdirat(dir_fd, "upper", 01777) == 0) {
+		if (fchownat(dir_fd, "upper", s->rw_owner, (gid_t)-1, AT_SYMLINK_NOFOLLOW))
+			return err_sys(e, ERR_SYSTEM, "set the owner of the writable root");
+	} else if (errno != EEXIST) {
+		return err_sys(e, ERR_SYSTEM, "make the writable root");
+	}
+	return open_dir(dir_fd, "upper", e);
+}
+
+/* Directories of the tmpfs at r->spec.rw_fd, which becomes visible at u/ on the stage. */
+static int open_writable(struct rootfs *r, int tmp_fd, struct overlay_opts *o, struct err *e)
+{
+	auto_fd place = make_dir(tmp_fd, "u", e);
+
+	if (place < 0 || mnt_attach(r->spec.rw_fd, place, "writable root", e))
+		return -1;
+	if (mkdirat(r->spec.rw_fd, "work", 0700) && errno != EEXIST)
+		return err_sys(e, ERR_SYSTEM, "make the writable root");
+	o->work_fd = open_dir(r->spec.rw_fd, "work", e);
+	o->upper_fd = o->work_fd < 0 ? -1 : open_upper(&r->spec, r->spec.rw_fd, e);
+	return o->upper_fd < 0 ? -1 : 0;
 }
 
 static int build_image(struct rootfs *r, int stage_fd, struct err *e)
 {
+	const struct overlay_opts plain = OVERLAY_OPTS_DEFAULT;
+	struct overlay_opts opts = OVERLAY_OPTS_DEFAULT;
 	auto_fd tmp = fs_make_skeleton(e);
 	auto_fd top = -1, store_dir = -1, root_dir = -1, image = -1, root = -1;
 
@@ -170,13 +203,16 @@ static int build_image(struct rootfs *r, int stage_fd, struct err *e)
 	if (root_dir < 0 || mnt_attach(r->spec.store_fd, store_dir, "image store", e))
 		return -1;
 	if (skeleton_needs_image(r)) {
-		image = stack_layers(r->spec.image, -1, e);
+		image = stack_layers(r->spec.image, -1, &plain, e);
 		if (image < 0)
 			return -1;
 	}
 	if (skeleton_make(r, top, image, e))
 		return -1;
-	root = stack_layers(r->spec.image, top, e);
+	if (r->spec.rw_fd < 0 || open_writable(r, tmp, &opts, e) == 0)
+		root = stack_layers(r->spec.image, top, &opts, e);
+	cleanup_fd(&opts.upper_fd);
+	cleanup_fd(&opts.work_fd);
 	if (root < 0 || mnt_attach(root, root_dir, "image", e))
 		return -1;
 	return take_fd(&root);

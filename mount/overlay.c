@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stack directories into one read-only overlay mount, on every kernel since 5.15. */
+/* Stack directories into one overlay mount, on every kernel since 5.15. */
 #include "mount/overlay.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define OVERLAY_SOURCE "isolate-image"
 /* Lower directories of one overlay: OVL_MAX_STACK (EINVAL beyond, Linux 6.18). */
 #define STACK_MAX     500
-#define OVERLAY_ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define OVERLAY_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 /* mount(2) copies one page of options and cuts off the rest without an error (Linux 6.18): layers
  * would be missing at the bottom. 4096 is the smallest page; the last byte is for the NUL. */
@@ -37,7 +37,22 @@ static const char *const fixed_options[] = {
 /* What became of one way. */
 enum outcome { MOUNTED, FAILED, UNSUPPORTED };
 
+static uint64_t attrs_of(const struct overlay_opts *o)
+{
+	return OVERLAY_ATTRS | (o->upper_fd < 0 ? MOUNT_ATTR_RDONLY : 0);
+}
+
 /* --- by the descriptor-based mount API --- */
+
+/* One of the two directories for writing. */
+static int set_dir(int fs_fd, const char *key, int dir_fd)
+{
+	char path[32];
+
+	if (text_format(path, sizeof(path), "/proc/self/fd/%d", dir_fd) < 0)
+		return -1;
+	return fsconfig(fs_fd, FSCONFIG_SET_STRING, key, path, 0);
+}
 
 /* A file system context with everything but the lower directories. */
 static int open_context(const struct overlay_opts *o, struct err *e)
@@ -52,6 +67,9 @@ static int open_context(const struct overlay_opts *o, struct err *e)
 		if (mnt_fs_option(fs_fd, *option) < 0)
 			return mnt_fs_error(fs_fd, "overlay", *option, e);
 	}
+	if (o->upper_fd >= 0 && (set_dir(fs_fd, "upperdir", o->upper_fd) < 0 ||
+				 set_dir(fs_fd, "workdir", o->work_fd) < 0))
+		return mnt_fs_error(fs_fd, "overlay", "upperdir", e);
 	return take_fd(&fs_fd);
 }
 
@@ -74,7 +92,7 @@ static enum outcome by_fd(const int *lower_fds, size_t count, const struct overl
 		(void)mnt_fs_error(fs_fd, "overlay", "lowerdir+ by descriptor", e);
 		return r;
 	}
-	*mnt_fd = mnt_fs_finish(fs_fd, "overlay", OVERLAY_ATTRS, e);
+	*mnt_fd = mnt_fs_finish(fs_fd, "overlay", attrs_of(o), e);
 	return *mnt_fd < 0 ? FAILED : MOUNTED;
 }
 
@@ -93,7 +111,7 @@ static enum outcome by_path(const int *lower_fds, size_t count, const struct ove
 		(void)mnt_fs_error(fs_fd, "overlay", "lowerdir+ by path", e);
 		return e->errnum == EINVAL ? UNSUPPORTED : FAILED;
 	}
-	*mnt_fd = mnt_fs_finish(fs_fd, "overlay", OVERLAY_ATTRS, e);
+	*mnt_fd = mnt_fs_finish(fs_fd, "overlay", attrs_of(o), e);
 	if (*mnt_fd >= 0)
 		return MOUNTED;
 	/* Before 6.5 options are collected unseen: an unknown one is refused only here, or above
@@ -127,7 +145,7 @@ static enum outcome by_list(const int *lower_fds, size_t count, const struct ove
 		(void)mnt_fs_error(fs_fd, "overlay", "lowerdir", e);
 		return FAILED;
 	}
-	*mnt_fd = mnt_fs_finish(fs_fd, "overlay", OVERLAY_ATTRS, e);
+	*mnt_fd = mnt_fs_finish(fs_fd, "overlay", attrs_of(o), e);
 	return *mnt_fd < 0 ? FAILED : MOUNTED;
 }
 
@@ -144,6 +162,8 @@ static int mount_page(const int *lower_fds, size_t count, const struct overlay_o
 
 	for (const char *const *option = fixed_options; *option; option++)
 		text_addf(&t, "%s,", *option);
+	if (o->upper_fd >= 0)
+		text_addf(&t, "upperdir=%d,workdir=%d,", o->upper_fd, o->work_fd);
 	text_add(&t, "lowerdir=");
 	if (!list_lowers(&t, "", lower_fds, count))
 		return err_set(e, ERR_SYSTEM, "mount overlay: %zu layers do not fit into a page",
@@ -153,7 +173,8 @@ static int mount_page(const int *lower_fds, size_t count, const struct overlay_o
 		return err_sys(e, ERR_SYSTEM, "mount overlay: change to '/proc/self/fd'");
 	if (st.f_type != PROC_SUPER_MAGIC)
 		return err_set(e, ERR_SYSTEM, "mount overlay: '/proc' is not procfs");
-	if (mount(o->source, target, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, page) < 0)
+	if (mount(o->source, target, "overlay",
+		  MS_NOSUID | MS_NODEV | (o->upper_fd < 0 ? MS_RDONLY : 0), page) < 0)
 		return err_sys(e, ERR_SYSTEM, "mount overlay of %zu layers", count);
 	return 0;
 }
@@ -173,7 +194,7 @@ static int mount_and_detach(const int *lower_fds, size_t count, const struct ove
 		return -1;
 	auto_fd top = openat(tmpfs_fd, "m", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int fd = top < 0 ? err_sys(e, ERR_SYSTEM, "mount overlay: open it")
-			 : mnt_clone(top, false, OVERLAY_ATTRS, "overlay", e);
+			 : mnt_clone(top, false, attrs_of(o), "overlay", e);
 	if (umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {
 		cleanup_fd(&fd);
 		return err_sys(e, ERR_SYSTEM, "mount overlay: take it off the scratch directory");
@@ -271,14 +292,17 @@ static int stack_on(const int *lower_fds, size_t count, const struct overlay_opt
 		    struct err *e)
 {
 	const size_t above = STACK_MAX - 1;
+	struct overlay_opts below = *o;
 	int upper_fds[STACK_MAX];
+
+	below.upper_fd = below.work_fd = -1;
 
 	if (mkdirat(tmpfs_fd, "l", 0700) < 0)
 		return err_sys(e, ERR_SYSTEM, "mount overlay: make a mount point");
 	auto_fd place = openat(tmpfs_fd, "l", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (place < 0)
 		return err_sys(e, ERR_SYSTEM, "mount overlay: open a mount point");
-	auto_fd lower = stack(lower_fds + above, count - above, o, e);
+	auto_fd lower = stack(lower_fds + above, count - above, &below, e);
 	if (lower < 0 || mnt_attach(lower, place, "the lower layers", e) < 0)
 		return -1;
 	memcpy(upper_fds, lower_fds, above * sizeof(*upper_fds));
@@ -315,10 +339,11 @@ int overlay_mount_opts(const int *lower_fds, size_t count, const struct overlay_
 	if (o.scratch_fd < 0)
 		o.scratch_fd = lower_fds[0];
 	/* overlayfs wants two lower directories or an upper one (EINVAL, Linux 6.18). */
-	auto_fd fd = count == 1 ? mnt_clone(lower_fds[0], false, OVERLAY_ATTRS, "layer", e)
+	auto_fd fd = count == 1 && o.upper_fd < 0
+			     ? mnt_clone(lower_fds[0], false, attrs_of(&o), "layer", e)
 		     : count <= STACK_MAX ? stack(lower_fds, count, &o, e)
 					  : stack_twice(lower_fds, count, &o, e);
-	if (fd < 0 || mnt_check_attrs(fd, OVERLAY_ATTRS, "image", e) < 0)
+	if (fd < 0 || mnt_check_attrs(fd, attrs_of(&o), "image", e) < 0)
 		return -1;
 	return take_fd(&fd);
 }

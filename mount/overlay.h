@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stack directories into one read-only overlay mount. */
+/* Stack directories into one overlay mount, read-only or with a directory for what is written. */
 #ifndef MOUNT_OVERLAY_H
 #define MOUNT_OVERLAY_H
 
@@ -28,19 +28,26 @@ struct overlay_opts {
 	 * directory, which is right only in a mount namespace that no other process uses. */
 	int scratch_fd;
 	unsigned ways; /* enum overlay_way bits that may be used */
+	/* Two empty or formerly so used directories (O_PATH) of one attached mount, root's alone:
+	 * what is written goes to upper_fd, the other is the kernel's. Both -1: read-only. */
+	int upper_fd, work_fd;
 };
-#define OVERLAY_OPTS_DEFAULT ((struct overlay_opts){.scratch_fd = -1, .ways = OVERLAY_ANY_WAY})
+#define OVERLAY_OPTS_DEFAULT                                                                       \
+	((struct overlay_opts){                                                                    \
+		.scratch_fd = -1, .ways = OVERLAY_ANY_WAY, .upper_fd = -1, .work_fd = -1})
 
-/* One detached, read-only, nosuid, nodev, private mount that shows the directories stacked,
- * lower_fds[0] topmost; count 1 to OVERLAY_DIRS_MAX. The directories must lie on attached mounts of
- * the current mount namespace (otherwise EINVAL, Linux 6.18): what was opened before clone or
- * unshare gave a new namespace does not. The result may be attached in any. No directory may occur
- * twice (ELOOP). Options: userxattr (5.11; so that trusted.overlay.* in a layer means nothing and
- * redirects and metacopy are off), and nothing is ever written. One directory alone becomes a bind
- * mount. More than 500 become two overlays, the lower ones stacked first: then the directories must
- * not be on an overlay themselves, since the kernel stacks two and no more. Needs CAP_SYS_ADMIN
- * over the mount namespace, and /proc below Linux 6.13. May change directory and back
- * (OVERLAY_BY_PAGE). Returns the mount fd, or -1 (ERR_SYSTEM).
+/* One detached, nosuid, nodev, private mount, read-only without an upper directory, that shows the
+ * directories stacked, lower_fds[0] topmost; count 1 to OVERLAY_DIRS_MAX. The directories must lie
+ * on attached mounts of the current mount namespace (otherwise EINVAL, Linux 6.18): what was opened
+ * before clone or unshare gave a new namespace does not. The result may be attached in any. No
+ * directory may occur twice (ELOOP). Options: userxattr (5.11; so that trusted.overlay.* in a layer
+ * means nothing and redirects and metacopy are off); the lower directories are never written. On
+ * tmpfs before Linux 6.6, which has no user attributes, a directory of theirs that was removed
+ * cannot be made anew (EIO). One directory alone becomes a bind mount. More than 500 become two
+ * overlays, the lower ones stacked first: then the directories must not be on an overlay
+ * themselves, since the kernel stacks two and no more. Needs CAP_SYS_ADMIN over the mount
+ * namespace, and /proc below Linux 6.13. May change directory and back (OVERLAY_BY_PAGE). Returns
+ * the mount fd, or -1 (ERR_SYSTEM).
  *
  * Runs as: root (isolate) or the caller (imgmount).
  *

@@ -20,7 +20,7 @@ base() {
 	local d=$T/base
 	mkdir -p "$d/bin" "$d/etc"
 	cp "$(command -v busybox)" "$d/bin/busybox"
-	for a in sh cat ls id touch mount readlink stat; do ln -s busybox "$d/bin/$a"; done
+	for a in sh cat ls id touch mount readlink stat ln mkdir chmod true; do ln -s busybox "$d/bin/$a"; done
 	echo base >"$d/etc/name"
 	chmod -R go+rX "$d"
 	store_layer "$STORE" "$d"
@@ -136,4 +136,63 @@ run() { isolate -s -p -b "$BOX" --image=localhost/i:1 "$@"; }
 	is "$output" $'src\nsrc'
 	is "$(ls -A "$canary")" ""
 	[[ ! -e $STORE/layers/sha256/$b/real ]]
+}
+
+# writable: an image with a directory for everybody, and a box where it can be written.
+writable() {
+	local d=$T/open
+	mkdir "$d" && mkdir -m 1777 "$d/work"
+	chmod 1777 "$d/work"
+	store_image "$STORE" localhost/i:1 "$(base)" "$(store_layer "$STORE" "$d")" >/dev/null
+	expect 0 isolate -b "$BOX" --image=localhost/i:1 --image-rw=4M --init
+}
+rw() { isolate -s -p -b "$BOX" "$@"; }
+
+@test "image-rw: what a program leaves at mount points is not followed" {
+	writable
+	mkdir -m 755 "$T/src"
+	expect 0 rw --run -- /bin/ln -s "$canary" /mnt
+	expect 0 rw --run -- /bin/ln -s . /work/x
+	expect 2 rw --dir=mnt="$T/src" --run -- /bin/true
+	one_line
+	expect 2 rw --dir=mnt:tmp --run -- /bin/true
+	expect 2 rw --dir=mnt/a/b="$T/src" --run -- /bin/true
+	is "$(ls -A "$canary" "$T/src")" "$(printf '%s:\n\n%s:' "$canary" "$T/src")"
+	expect 0 rw --run -- /bin/readlink /mnt
+	# Nor can the usual places be taken.
+	expect 0 rw -D --run -- /bin/sh -c 'ln -s /etc /proc; ln -s /etc /dev; ln -s /bin /box; ln -s /etc /tmp; ls -d /proc'
+	expect 2 rw --run -- /bin/true
+	one_line
+}
+
+@test "image-rw: the overlay's own attributes cannot be made, and mean nothing" {
+	need setfattr
+	writable
+	local host=(--dir=usr=/usr --dir=lib=/usr/lib --dir=lib64=/usr/lib64:maybe)
+	echo secret >"$canary/f"
+	x rw "${host[@]}" --run -- /bin/sh -c '
+		mkdir /work/d /work/o; echo lower >/work/o/f; : >/work/f
+		setfattr=/usr/bin/setfattr
+		for n in user trusted; do
+			$setfattr -n $n.overlay.redirect -v /etc /work/d
+			$setfattr -n $n.overlay.opaque -v y /
+			$setfattr -n $n.overlay.opaque -v y /work
+			$setfattr -n $n.overlay.metacopy -v "" /work/f
+			$setfattr -n $n.overlay.redirect -v /etc/name /work/f
+		done; echo tried'
+	prints tried
+	expect 0 rw "${host[@]}" --run -- /bin/sh -c 'ls /work/d; cat /work/f; cat /work/o/f; cat /etc/name'
+	is "$output" $'lower\nbase'
+}
+
+@test "image-rw: the caller cannot reach what is written, and set-id files are none" {
+	need user
+	writable
+	expect 0 rw --run -- /bin/sh -c 'cp /bin/busybox /work/b 2>/dev/null || cat /bin/busybox >/work/b; chmod 6755 /work/b; echo x >/mine'
+	not as_caller ls "$BOXES/$BOX/rw"
+	not as_caller cat "$BOXES/$BOX/rw/upper/mine"
+	is "$(find "$BOXES/$BOX/rw" -perm /6000 -type f | wc -l)" 0
+	findmnt -rno OPTIONS "$BOXES/$BOX/rw" | grep -q nosuid
+	expect 2 rw --dir=x=./rw --run -- /bin/true
+	expect 2 rw --dir=x=./rw/upper:rw --run -- /bin/true
 }

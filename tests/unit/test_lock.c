@@ -26,6 +26,8 @@ static const char *const bad[] = {
 	"owner = 1\nproject = 4294967296\n",
 	"owner = 1\ndisk_bytes = -1\n",
 	"owner = 1\ndisk = 1\n",
+	"owner = 1\nrw_bytes = -1\n",
+	"owner = 1\nrw = 1\n",
 	"owner = 1",
 	"owner\n",
 };
@@ -37,6 +39,7 @@ static bool same(const struct lock_record *a, const struct lock_record *b)
 	       a->disk.room.bytes == b->disk.room.bytes &&
 	       a->disk.room.inodes == b->disk.room.inodes && a->disk.all == b->disk.all &&
 	       a->disk.tmpfs == b->disk.tmpfs && a->disk.project == b->disk.project &&
+	       a->rw.bytes == b->rw.bytes && a->rw.inodes == b->rw.inodes &&
 	       a->has_image == b->has_image && a->image_own == b->image_own &&
 	       strcmp(a->image.hex, b->image.hex) == 0 && strcmp(a->store_path, b->store_path) == 0;
 }
@@ -53,6 +56,7 @@ static void test_file(struct tap *t)
 						.all = true,
 						.tmpfs = true,
 						.project = UINT32_MAX},
+				       .rw = {UINT64_MAX, 9},
 				       .has_image = true,
 				       .image_own = true,
 				       .store_path = "/home/u/.local/share/isolate/images"};

@@ -143,6 +143,57 @@ static void check_way(struct tap *t, size_t way, const int *fds, size_t n)
 		tap_note("%s", e.text);
 }
 
+/* With an upper directory: what is written is there, and nowhere else. */
+static void check_upper(struct tap *t, int base_fd, const int *fds)
+{
+	static const size_t counts[] = {1, 3, LAYER_COUNT};
+	char name[24], text[16];
+
+	for (size_t w = 0; w < ARRAY_LEN(ways); w++) {
+		for (size_t c = 0; c < ARRAY_LEN(counts); c++) {
+			struct overlay_opts o = OVERLAY_OPTS_DEFAULT;
+			struct err e = {0};
+			struct stat st;
+
+			if (!ways[w].everywhere ||
+			    (ways[w].way == OVERLAY_BY_LIST && counts[c] > 15))
+				continue;
+			snprintf(name, sizeof(name), "up%zu.%zu", w, c);
+			must(mkdirat(base_fd, name, 0700) == 0, "mkdir");
+			auto_fd dir = openat(base_fd, name, O_PATH | O_CLOEXEC);
+			must(mkdirat(dir, "u", 0755) == 0 && mkdirat(dir, "w", 0700) == 0, "mkdir");
+			auto_fd upper = openat(dir, "u", O_PATH | O_CLOEXEC);
+			auto_fd work = openat(dir, "w", O_PATH | O_CLOEXEC);
+			o.ways = ways[w].way;
+			o.upper_fd = upper;
+			o.work_fd = work;
+			auto_fd mnt = overlay_mount_opts(fds, counts[c], &o, &e);
+			if (!tap_ok(t, mnt >= 0, "%s, %zu layers, writable", ways[w].name,
+				    counts[c])) {
+				tap_note("%s", e.text);
+				continue;
+			}
+			put(mnt, "same", "new");
+			put(mnt, "fresh", "");
+			tap_ok(t, unlinkat(mnt, "0", 0) == 0 && !exists(mnt, "0"), "a file goes");
+			tap_ok(t, exists(upper, "fresh") && exists(upper, "same"),
+			       "it is in the upper");
+			tap_ok(t, fstatat(upper, "0", &st, 0) == 0 && S_ISCHR(st.st_mode),
+			       "and a whiteout is");
+			auto_fd same = openat(fds[0], "same", O_RDONLY | O_CLOEXEC);
+			memset(text, 0, sizeof(text));
+			must(same >= 0 && read(same, text, sizeof(text) - 1) >= 0, "read same");
+			tap_str(t, text, "0", "the layer is as before");
+			tap_ok(t, exists(fds[0], "0") && !exists(fds[0], "fresh"),
+			       "in its names, too");
+			tap_int(t,
+				mnt_check_attrs(mnt, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, name,
+						&e),
+				0, "nosuid, nodev");
+		}
+	}
+}
+
 static void check_refusals(struct tap *t, const int *fds)
 {
 	const int twice[] = {fds[0], fds[1], fds[0]};
@@ -231,6 +282,7 @@ int main(void)
 		for (size_t c = 0; c < ARRAY_LEN(counts); c++)
 			check_way(&t, w, fds, counts[c]);
 	}
+	check_upper(&t, base, fds);
 	check_refusals(&t, fds);
 	check_opaque(&t, base);
 	check_attach(&t, fds);
