@@ -12,6 +12,7 @@
 #include "common/lineconf.h"
 #include "common/num.h"
 #include "common/path.h"
+#include "common/store.h"
 #include "common/text.h"
 #include "imgfetch/url.h"
 
@@ -119,7 +120,9 @@ void config_fini(struct config *c)
 
 /* --- files --------------------------------------------------------------------------------- */
 
-static int load_file(const char *path, bool may_be_missing, struct config *c, struct err *e)
+/* check: it must belong to root or to us, and nobody else may write it. */
+static int load_file(const char *path, bool may_be_missing, bool check, struct config *c,
+		     struct err *e)
 {
 	struct text_quoted name = text_quote(path);
 	ssize_t len;
@@ -129,7 +132,7 @@ static int load_file(const char *path, bool may_be_missing, struct config *c, st
 		return 0;
 	if (fd < 0)
 		return err_sys(e, ERR_CONFIG, "open '%s'", name.s);
-	if (path_check_trusted_file(fd, geteuid(), path, e) < 0)
+	if (check && path_check_trusted_file(fd, geteuid(), path, e) < 0)
 		return -1;
 	auto_free char *text = malloc(FILE_BYTES_MAX);
 	if (!text)
@@ -152,7 +155,7 @@ static int load_own(const struct config_paths *p, struct config *c, struct err *
 	if (text_format(path, sizeof(path), "%s%s/isolate/imgfetch.cf", base,
 			xdg ? "" : "/.config") < 0)
 		return err_sys(e, ERR_CONFIG, "path of your configuration, from HOME");
-	return load_file(path, true, c, e);
+	return load_file(path, true, true, c, e);
 }
 
 int config_load(const struct config_paths *p, struct config *out, struct err *e)
@@ -161,8 +164,10 @@ int config_load(const struct config_paths *p, struct config *out, struct err *e)
 	int r;
 
 	if (p->given)
-		r = load_file(p->given, false, &c, e);
-	else if ((r = load_file(p->system, true, &c, e)) == 0)
+		r = load_file(p->given, false, true, &c, e);
+	/* The machine's is checked by root only, as isolate's own is (storepath.c): in a user
+	 * namespace that lacks root it belongs to nobody. */
+	else if ((r = load_file(p->system, true, store_caller_is_root(), &c, e)) == 0)
 		r = load_own(p, &c, e);
 	if (r < 0) {
 		config_fini(&c);
