@@ -100,12 +100,17 @@ imgfetch_net_src += imgfetch/users.c
 
 imgfetch_data_src :=
 imgfetch_data_src += imgfetch/commit.c
+imgfetch_data_src += imgfetch/compress.c
 imgfetch_data_src += imgfetch/confine.c
+imgfetch_data_src += imgfetch/filehash.c
+imgfetch_data_src += imgfetch/filelist.c
 imgfetch_data_src += imgfetch/gziphead.c
 imgfetch_data_src += imgfetch/inflate.c
 imgfetch_data_src += imgfetch/layer.c
 imgfetch_data_src += imgfetch/layerdir.c
+imgfetch_data_src += imgfetch/layerdir_finish.c
 imgfetch_data_src += imgfetch/layerinfo.c
+imgfetch_data_src += imgfetch/listwriter.c
 imgfetch_data_src += imgfetch/partial.c
 imgfetch_data_src += imgfetch/progress.c
 imgfetch_data_src += imgfetch/ring.c
@@ -116,6 +121,10 @@ imgfetch_data_src += imgfetch/whiteout.c
 imgfetch_data_src += imgfetch/worker.c
 
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
+# What unpacking a layer needs, for tests.
+unpack_src := imgfetch/layerdir.c imgfetch/layerdir_finish.c imgfetch/unpack.c imgfetch/whiteout.c \
+	imgfetch/compress.c imgfetch/filehash.c imgfetch/filelist.c imgfetch/listwriter.c imgfetch/sha256.c
+unpack_libs := -larchive -lzstd -lcrypto
 isolate_src := isolate/main.c isolate/main_run.c isolate/box.c isolate/boxtree.c isolate/cpumeter.c \
 	isolate/entry.c isolate/idmap.c isolate/image.c isolate/inside.c isolate/keeper.c isolate/limits.c \
 	isolate/lock.c isolate/net.c isolate/opts.c isolate/priv.c isolate/proxy.c isolate/redirect.c \
@@ -206,9 +215,12 @@ unit_objs_test_whiteout := imgfetch/whiteout.c
 unit_tests += test_inflate
 unit_objs_test_inflate := imgfetch/gziphead.c imgfetch/inflate.c
 unit_libs_test_inflate := $(isal_libs) -lz -lzstd
+unit_tests += test_filelist
+unit_objs_test_filelist := imgfetch/filehash.c imgfetch/filelist.c imgfetch/sha256.c imgfetch/whiteout.c
+unit_libs_test_filelist := -lcrypto
 unit_tests += test_unpack
-unit_objs_test_unpack := imgfetch/layerdir.c imgfetch/unpack.c imgfetch/whiteout.c tests/unit/tarmake.c
-unit_libs_test_unpack := -larchive
+unit_objs_test_unpack := $(unpack_src) tests/unit/tarmake.c
+unit_libs_test_unpack := $(unpack_libs)
 unit_tests += test_confine
 unit_objs_test_confine := imgfetch/confine.c
 unit_libs_test_confine := -lpthread
@@ -222,12 +234,14 @@ fuzz_targets := challenge config dirrules envrules idfiles imgdesc lineconf mani
 fuzz_targets += entries inflate unpack
 fuzz_targets += fetchconfig
 fuzz_src_fetchconfig := imgfetch/config.c imgfetch/url.c
-fuzz_src_entries := imgfetch/layerdir.c imgfetch/unpack.c imgfetch/whiteout.c tests/unit/tarmake.c
-fuzz_libs_entries := -larchive
+fuzz_targets += filelist
+fuzz_src_filelist := imgfetch/filelist.c imgfetch/whiteout.c
+fuzz_src_entries := $(unpack_src) tests/unit/tarmake.c
+fuzz_libs_entries := $(unpack_libs)
 fuzz_src_inflate := imgfetch/gziphead.c imgfetch/inflate.c
 fuzz_libs_inflate := $(isal_libs) -lz -lzstd
-fuzz_src_unpack := imgfetch/layerdir.c imgfetch/unpack.c imgfetch/whiteout.c
-fuzz_libs_unpack := -larchive
+fuzz_src_unpack := $(unpack_src)
+fuzz_libs_unpack := $(unpack_libs)
 fuzz_src_challenge := imgfetch/challenge.c
 fuzz_src_config := $(isolate_config_src) isolate/cpulist.c
 fuzz_src_idfiles := isolate/idfiles.c

@@ -46,6 +46,8 @@ struct pipeline {
 	atomic_bool bad_data; /* unpack or inflate found the data wrong: drain for the digest */
 	struct stage download, inflate, unpack;
 	struct unpack_info info;
+	struct listwriter *list;
+	struct digest list_digest;
 
 	/* The download's own. */
 	struct sha256 *blob_hash;
@@ -264,7 +266,9 @@ static int unpack_stage(struct pipeline *p, struct err *e)
 		return err_sys(e, ERR_SYSTEM, "unshare the umask");
 	if (confine_thread(p->job->dir_fd, e) < 0)
 		return -1;
-	return unpack_tar(p->job->dir_fd, take_tar, p, &p->limits, &p->info, e);
+	if (unpack_tar(p->job->dir_fd, take_tar, p, &p->limits, p->list, &p->info, e) < 0)
+		return -1;
+	return listwriter_finish(p->list, &p->list_digest, e);
 }
 
 static void *unpack_main(void *arg)
@@ -336,15 +340,19 @@ int layer_fetch(struct layer_job *job, struct layer_info *info, struct err *e)
 	p.compressed = ring_new(COMPRESSED_SLOT_BYTES, SLOTS, e);
 	p.tar = ring_new(TAR_SLOT_BYTES, SLOTS, e);
 	p.blob_hash = sha256_new_like(&job->spec->blob.digest, e);
-	if (p.compressed && p.tar && p.blob_hash && run_threads(&p, e) == 0)
+	p.list = listwriter_new(job->list_fd, job->owners, e);
+	if (p.compressed && p.tar && p.blob_hash && p.list && run_threads(&p, e) == 0)
 		r = report(&p, e);
 	if (r == 0)
 		*info = (struct layer_info){
 			.diffid = job->spec->diffid,
 			.blob = job->spec->blob.digest,
 			.blob_bytes = job->spec->blob.size_bytes,
+			.has_files = true,
+			.files = p.list_digest,
 			.unpack = p.info,
 		};
+	listwriter_free(p.list);
 	sha256_free(p.blob_hash);
 	ring_free(p.tar);
 	ring_free(p.compressed);

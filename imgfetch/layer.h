@@ -23,7 +23,9 @@ struct layer_spec {
 struct layer_job {
 	struct source *src;
 	const struct layer_spec *spec;
-	int dir_fd; /* of an empty directory; the layer's root when it is done */
+	int dir_fd;  /* of an empty directory; the layer's root when it is done */
+	int list_fd; /* of an empty file, for the list of what is made */
+	bool owners; /* see listwriter_new */
 	struct unpack_limits limits;
 	struct progress_item *progress; /* may be NULL */
 	const atomic_bool *stop;	/* true: end soon, with an error that nobody needs to see */

@@ -14,47 +14,14 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/text.h"
+#include "imgfetch/filehash.h"
+#include "imgfetch/layerdir_impl.h"
 
-/* Directories that were used last. A tar is written by a tree walk: entries of one directory mostly
- * follow each other, with a look into subdirectories between them. */
-#define CACHE_SLOTS 4
 /* Remembered names of one layer: a million directories of an ordinary tree need 60 MB. */
 #define NAMES_BYTES_MAX (UINT64_C(128) << 20)
 
 #define DIR_MODE_IMPLIED 0755
 #define OPAQUE_XATTR	 "user.overlay.opaque"
-
-struct cached_dir {
-	char *path; /* owned; NULL: empty slot */
-	size_t len;
-	int fd;
-};
-
-struct dir_note {
-	char *path; /* owned */
-	size_t seq; /* of several notes for one path the last counts */
-	mode_t mode;
-	struct timespec mtime;
-};
-
-struct path_list {
-	char **v; /* owned, as its members */
-	size_t count, room;
-};
-
-struct layerdir {
-	int fd;
-	bool keep_owners;
-	uid_t euid;
-	gid_t egid;
-	struct cached_dir cache[CACHE_SLOTS];
-	unsigned cache_next;
-	struct dir_note *notes;
-	size_t note_count, note_room;
-	struct path_list whiteouts, opaques;
-	uint64_t names_bytes;
-	bool owners_lost;
-};
 
 enum err_kind layerdir_errno_kind(int errnum)
 {
@@ -73,12 +40,13 @@ enum err_kind layerdir_errno_kind(int errnum)
 	}
 }
 
-static int fail(struct err *e, const char *verb, const char *path)
+int layerdir_fail(struct err *e, const char *verb, const char *path)
 {
 	return err_sys(e, layerdir_errno_kind(errno), "%s '%s'", verb, text_quote(path).s);
 }
 
-struct layerdir *layerdir_new(int layer_fd, bool keep_owners, struct err *e)
+struct layerdir *layerdir_new(int layer_fd, bool keep_owners, struct listwriter *list,
+			      struct err *e)
 {
 	struct layerdir *ld = calloc(1, sizeof(*ld));
 
@@ -87,13 +55,14 @@ struct layerdir *layerdir_new(int layer_fd, bool keep_owners, struct err *e)
 		return NULL;
 	}
 	ld->fd = layer_fd;
+	ld->list = list;
 	ld->keep_owners = keep_owners;
 	ld->euid = geteuid();
 	ld->egid = getegid();
 	return ld;
 }
 
-static void cache_clear(struct layerdir *ld)
+void layerdir_clear_cache(struct layerdir *ld)
 {
 	for (size_t i = 0; i < CACHE_SLOTS; i++) {
 		struct cached_dir *c = &ld->cache[i];
@@ -115,7 +84,7 @@ void layerdir_free(struct layerdir *ld)
 {
 	if (!ld)
 		return;
-	cache_clear(ld);
+	layerdir_clear_cache(ld);
 	for (size_t i = 0; i < ld->note_count; i++)
 		free(ld->notes[i].path);
 	free(ld->notes);
@@ -181,7 +150,7 @@ static int note_dir(struct layerdir *ld, const char *path, size_t len, mode_t mo
 	return 0;
 }
 
-static bool is_whiteout(const struct stat *sb)
+bool layerdir_is_whiteout(const struct stat *sb)
 {
 	return S_ISCHR(sb->st_mode) && sb->st_rdev == 0;
 }
@@ -191,7 +160,7 @@ static bool is_whiteout(const struct stat *sb)
 static int chown_failed(struct layerdir *ld, const char *path, struct err *e)
 {
 	if (errno != EINVAL)
-		return fail(e, "change the owner of", path);
+		return layerdir_fail(e, "change the owner of", path);
 	ld->owners_lost = true;
 	return 0;
 }
@@ -212,7 +181,7 @@ static int touch_at(int parent, const char *base, const char *path, const struct
 	const struct timespec times[2] = {m->mtime, m->mtime};
 
 	if (utimensat(parent, base, times, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(e, "set the time of", path);
+		return layerdir_fail(e, "set the time of", path);
 	return 0;
 }
 
@@ -222,14 +191,14 @@ static int set_opaque(struct layerdir *ld, int parent, const char *base, const c
 	auto_fd fd = openat(parent, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
-		return fail(e, "open", path);
+		return layerdir_fail(e, "open", path);
 	if (fsetxattr(fd, OPAQUE_XATTR, "y", 1, 0) < 0) {
 		if (errno == EOPNOTSUPP)
 			return err_set(e, ERR_DISK,
 				       "mark '%s' as opaque: the store's file system has no user "
 				       "extended attributes; put the store on ext4, xfs or btrfs",
 				       text_quote(path).s);
-		return fail(e, "mark as opaque", path);
+		return layerdir_fail(e, "mark as opaque", path);
 	}
 	return list_add(ld, &ld->opaques, path, len, e);
 }
@@ -240,7 +209,7 @@ static int remove_existing(struct layerdir *ld, int parent, const char *base, co
 {
 	if (!is_dir) {
 		if (unlinkat(parent, base, 0) < 0)
-			return fail(e, "replace", path);
+			return layerdir_fail(e, "replace", path);
 		return 0;
 	}
 	size_t len = strlen(path);
@@ -267,7 +236,7 @@ static int make_one_dir(struct layerdir *ld, int parent, const char *base, const
 	if (mkdirat(parent, base, mode | S_IRWXU) == 0)
 		return 0;
 	if (errno != EEXIST || fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(e, "create", path);
+		return layerdir_fail(e, "create", path);
 	if (S_ISDIR(sb.st_mode)) {
 		*made = false;
 		return 0;
@@ -275,13 +244,13 @@ static int make_one_dir(struct layerdir *ld, int parent, const char *base, const
 	if (!others && S_ISLNK(sb.st_mode))
 		return err_set(e, ERR_VERIFY, "an entry below the symbolic link '%s'",
 			       text_quote(path).s);
-	if (!others && !is_whiteout(&sb))
+	if (!others && !layerdir_is_whiteout(&sb))
 		return err_set(e, ERR_VERIFY, "an entry below '%s', which is no directory",
 			       text_quote(path).s);
 	if (remove_existing(ld, parent, base, path, false, e) < 0)
 		return -1;
 	if (mkdirat(parent, base, mode | S_IRWXU) < 0)
-		return fail(e, "create", path);
+		return layerdir_fail(e, "create", path);
 	return set_opaque(ld, parent, base, path, len, e);
 }
 
@@ -304,14 +273,14 @@ static int make_parents(struct layerdir *ld, const char *path, size_t len,
 		if (child < 0) {
 			bool made;
 			if (errno != ENOENT && errno != ENOTDIR)
-				return fail(e, "open", walked);
+				return layerdir_fail(e, "open", walked);
 			if (make_one_dir(ld, parent, base, walked, end, DIR_MODE_IMPLIED, false,
 					 &made, e) < 0 ||
 			    (made && note_dir(ld, walked, end, DIR_MODE_IMPLIED, &m->mtime, e) < 0))
 				return -1;
 			child = openat(parent, base, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			if (child < 0)
-				return fail(e, "open", walked);
+				return layerdir_fail(e, "open", walked);
 		}
 		cleanup_fd(&dir);
 		dir = child;
@@ -322,10 +291,8 @@ static int make_parents(struct layerdir *ld, const char *path, size_t len,
 	return take_fd(&dir);
 }
 
-/* Directory `path` of the layer as a descriptor that the cache owns (valid until the next call), or
- * -1. With m it and its parents are made where missing; without, errno is set and *e is not. */
-static int use_dir(struct layerdir *ld, const char *path, size_t len, const struct entry_meta *m,
-		   struct err *e)
+int layerdir_use_dir(struct layerdir *ld, const char *path, size_t len, const struct entry_meta *m,
+		     struct err *e)
 {
 	if (len == 0)
 		return ld->fd;
@@ -342,7 +309,7 @@ static int use_dir(struct layerdir *ld, const char *path, size_t len, const stru
 		if (!m)
 			return -1;
 		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-			return fail(e, "open", copy);
+			return layerdir_fail(e, "open", copy);
 		fd = make_parents(ld, path, len, m, e);
 		if (fd < 0)
 			return -1;
@@ -360,7 +327,7 @@ static int use_dir(struct layerdir *ld, const char *path, size_t len, const stru
 static int use_parent(struct layerdir *ld, const struct entry_name *name,
 		      const struct entry_meta *m, struct err *e)
 {
-	return use_dir(ld, name->path, name->base > 0 ? name->base - 1 : 0, m, e);
+	return layerdir_use_dir(ld, name->path, name->base > 0 ? name->base - 1 : 0, m, e);
 }
 
 /* Something exists at the name; errno says EEXIST. Make way for a non-directory. */
@@ -370,7 +337,7 @@ static int make_way(struct layerdir *ld, int parent, const struct entry_name *na
 	const char *base = name->path + name->base;
 
 	if (errno != EEXIST || fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(e, "create", name->path);
+		return layerdir_fail(e, "create", name->path);
 	return remove_existing(ld, parent, base, name->path, S_ISDIR(sb.st_mode), e);
 }
 
@@ -408,12 +375,12 @@ int layerdir_open_dir(struct layerdir *ld, const struct entry_name *name, struct
 	} else {
 		int parent = use_parent(ld, name, NULL, e);
 		if (parent < 0)
-			return fail(e, "open", name->path);
+			return layerdir_fail(e, "open", name->path);
 		fd = openat(parent, name->path + name->base,
 			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	}
 	if (fd < 0)
-		return fail(e, "open", name->path);
+		return layerdir_fail(e, "open", name->path);
 	return fd;
 }
 
@@ -434,28 +401,45 @@ int layerdir_make_file(struct layerdir *ld, const struct entry_name *name,
 			return -1;
 		fd = openat(parent, base, flags, mode);
 		if (fd < 0)
-			return fail(e, "create", name->path);
+			return layerdir_fail(e, "create", name->path);
 	}
 	return fd;
 }
 
 int layerdir_close_file(struct layerdir *ld, int *fd, const struct entry_name *name,
-			const struct entry_meta *m, bool for_xattrs, struct err *e)
+			const struct entry_meta *m, bool for_xattrs, const struct digest *content,
+			struct err *e)
 {
 	const struct timespec times[2] = {m->mtime, m->mtime};
+	struct file_entry entry = {.type = FILE_REGULAR, .path = name->path};
 	auto_fd f = take_fd(fd);
 
+	/* While it is readable: its own mode may shut us out. */
+	if (ld->list && for_xattrs) {
+		int any = filehash_xattrs(f, &entry.xattrs, e);
+		if (any < 0)
+			return err_wrap(e, "'%s'", text_quote(name->path).s);
+		entry.has_xattrs = any > 0;
+	}
 	if (ld->keep_owners && (m->uid != ld->euid || m->gid != ld->egid) &&
 	    fchown(f, m->uid, m->gid) < 0 && chown_failed(ld, name->path, e) < 0)
 		return -1;
 	/* The umask is 0: only what open(2) could not set is left to do. */
 	if ((for_xattrs || (m->mode & ~(mode_t)0777)) && fchmod(f, m->mode) < 0)
-		return fail(e, "set the mode of", name->path);
+		return layerdir_fail(e, "set the mode of", name->path);
 	if (futimens(f, times) < 0)
-		return fail(e, "set the time of", name->path);
+		return layerdir_fail(e, "set the time of", name->path);
+	if (ld->list) {
+		struct stat sb;
+		entry.content = *content;
+		if (fstat(f, &sb) < 0)
+			return layerdir_fail(e, "look at", name->path);
+		if (listwriter_add(ld->list, &entry, &sb, e) < 0)
+			return -1;
+	}
 	/* Quota and network file systems speak up as late as here. */
 	if (close(take_fd(&f)) < 0)
-		return fail(e, "write", name->path);
+		return layerdir_fail(e, "write", name->path);
 	return 0;
 }
 
@@ -471,11 +455,14 @@ int layerdir_make_symlink(struct layerdir *ld, const struct entry_name *name, co
 		if (make_way(ld, parent, name, e) < 0)
 			return -1;
 		if (symlinkat(target, parent, base) < 0)
-			return fail(e, "create", name->path);
+			return layerdir_fail(e, "create", name->path);
 	}
 	if (chown_at(ld, parent, base, name->path, m, e) < 0)
 		return -1;
-	return touch_at(parent, base, name->path, m, e);
+	if (touch_at(parent, base, name->path, m, e) < 0)
+		return -1;
+	const struct file_entry f = {.type = FILE_SYMLINK, .path = name->path, .target = target};
+	return listwriter_add_at(ld->list, parent, base, &f, e);
 }
 
 int layerdir_make_fifo(struct layerdir *ld, const struct entry_name *name,
@@ -491,11 +478,14 @@ int layerdir_make_fifo(struct layerdir *ld, const struct entry_name *name,
 		if (make_way(ld, parent, name, e) < 0)
 			return -1;
 		if (mknodat(parent, base, mode, 0) < 0)
-			return fail(e, "create", name->path);
+			return layerdir_fail(e, "create", name->path);
 	}
 	if (chown_at(ld, parent, base, name->path, m, e) < 0)
 		return -1;
-	return touch_at(parent, base, name->path, m, e);
+	if (touch_at(parent, base, name->path, m, e) < 0)
+		return -1;
+	const struct file_entry f = {.type = FILE_FIFO, .path = name->path};
+	return listwriter_add_at(ld->list, parent, base, &f, e);
 }
 
 /* What a hard link may point to; on success *sb describes it. */
@@ -509,14 +499,14 @@ static int check_link_target(int dir, const struct entry_name *target, struct st
 				"a hard link to '%s', which is not in this layer (links into "
 				"lower layers are not supported)",
 				text_quote(target->path).s);
-		return fail(e, "look at", target->path);
+		return layerdir_fail(e, "look at", target->path);
 	}
 	if (!S_ISREG(sb->st_mode) && !S_ISLNK(sb->st_mode) && !S_ISFIFO(sb->st_mode))
 		return err_set(e, ERR_VERIFY, "a hard link to '%s', which is %s",
 			       text_quote(target->path).s,
-			       S_ISDIR(sb->st_mode) ? "a directory"
-			       : is_whiteout(sb)    ? "deleted in this layer"
-						    : "no file");
+			       S_ISDIR(sb->st_mode)	  ? "a directory"
+			       : layerdir_is_whiteout(sb) ? "deleted in this layer"
+							  : "no file");
 	return 0;
 }
 
@@ -539,7 +529,7 @@ int layerdir_make_link(struct layerdir *ld, const struct entry_name *name,
 		return -1;
 	/* No AT_SYMLINK_FOLLOW: a link to a symbolic link is a link to the link. */
 	if (linkat(dir, target->path + target->base, parent, base, 0) == 0)
-		return 0;
+		return listwriter_add_name(ld->list, FILE_LINK, name->path, target->path, e);
 	if (errno == EEXIST && fstatat(parent, base, &to, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    to.st_ino == from.st_ino && to.st_dev == from.st_dev)
 		return 0;
@@ -549,8 +539,8 @@ int layerdir_make_link(struct layerdir *ld, const struct entry_name *name,
 	if (check_link_target(dir, target, &from, e) < 0)
 		return -1;
 	if (linkat(dir, target->path + target->base, parent, base, 0) < 0)
-		return fail(e, "create", name->path);
-	return 0;
+		return layerdir_fail(e, "create", name->path);
+	return listwriter_add_name(ld->list, FILE_LINK, name->path, target->path, e);
 }
 
 int layerdir_whiteout(struct layerdir *ld, const struct entry_name *name,
@@ -571,7 +561,7 @@ int layerdir_whiteout(struct layerdir *ld, const struct entry_name *name,
 			       "overlay itself?); put the store on another one",
 			       text_quote(name->path).s);
 	if (errno != EEXIST || fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail(e, "hide", name->path);
+		return layerdir_fail(e, "hide", name->path);
 	/* This layer's own entry stays. A directory would still show what lies below it. */
 	if (S_ISDIR(sb.st_mode))
 		return set_opaque(ld, parent, base, name->path, name->len, e);
@@ -583,115 +573,10 @@ int layerdir_opaque(struct layerdir *ld, const struct entry_name *dir, const str
 {
 	if (dir->len == 0)
 		return set_opaque(ld, ld->fd, ".", "", 0, e);
-	if (use_dir(ld, dir->path, dir->len, m, e) < 0)
+	if (layerdir_use_dir(ld, dir->path, dir->len, m, e) < 0)
 		return -1;
 	int parent = use_parent(ld, dir, m, e);
 	if (parent < 0)
 		return -1;
 	return set_opaque(ld, parent, dir->path + dir->base, dir->path, dir->len, e);
-}
-
-static int compare_paths(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool below_opaque(const struct layerdir *ld, char *path)
-{
-	const struct path_list *l = &ld->opaques;
-	const char *root = "";
-
-	if (bsearch(&root, l->v, l->count, sizeof(*l->v), compare_paths))
-		return true;
-	for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		bool found = bsearch(&path, l->v, l->count, sizeof(*l->v), compare_paths) != NULL;
-		*slash = '/';
-		if (found)
-			return true;
-	}
-	return false;
-}
-
-/* Where nothing shines through, overlayfs lists directories as they are: a whiteout there would be
- * seen as a name that cannot be looked at (umoci issue 572). */
-static int drop_needless_whiteouts(struct layerdir *ld, uint64_t *left, struct err *e)
-{
-	*left = 0;
-	if (ld->opaques.count > 0)
-		qsort(ld->opaques.v, ld->opaques.count, sizeof(*ld->opaques.v), compare_paths);
-	for (size_t i = 0; i < ld->whiteouts.count; i++) {
-		char *path = ld->whiteouts.v[i];
-		struct stat sb;
-		const char *slash = strrchr(path, '/');
-		size_t base = slash ? (size_t)(slash + 1 - path) : 0;
-		if (ld->opaques.count > 0 && below_opaque(ld, path)) {
-			int parent = use_dir(ld, path, base > 0 ? base - 1 : 0, NULL, e);
-			if (parent >= 0 &&
-			    fstatat(parent, path + base, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-			    is_whiteout(&sb) && unlinkat(parent, path + base, 0) < 0)
-				return fail(e, "remove the whiteout", path);
-			continue;
-		}
-		(*left)++;
-	}
-	return 0;
-}
-
-static int compare_notes(const void *a, const void *b)
-{
-	const struct dir_note *x = a, *y = b;
-	int c = strcmp(y->path, x->path);
-
-	/* Children sort before their parents, the last note of a path before the others. */
-	if (c != 0)
-		return c;
-	return x->seq < y->seq ? 1 : -1;
-}
-
-static int apply_note(struct layerdir *ld, const struct dir_note *n, struct err *e)
-{
-	const struct timespec times[2] = {n->mtime, n->mtime};
-	auto_fd fd = -1;
-
-	if (*n->path == '\0') {
-		fd = openat(ld->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	} else {
-		fd = path_open_beneath(ld->fd, n->path, O_RDONLY | O_DIRECTORY, 0);
-		/* Replaced by something else since. */
-		if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-			return 0;
-	}
-	if (fd < 0)
-		return fail(e, "open", n->path);
-	/* Always: a chown may have cleared bits, a second entry may have changed its mind. */
-	if (fchmod(fd, n->mode) < 0)
-		return fail(e, "set the mode of", n->path);
-	if (futimens(fd, times) < 0)
-		return fail(e, "set the time of", n->path);
-	return 0;
-}
-
-int layerdir_finish(struct layerdir *ld, struct layerdir_counts *counts, struct err *e)
-{
-	struct layerdir_counts c = {0};
-	const char *root = "";
-
-	if (drop_needless_whiteouts(ld, &c.whiteouts, e) < 0)
-		return -1;
-	c.owners_lost = ld->owners_lost;
-	c.opaques = ld->opaques.count;
-	c.opaque_root = c.opaques > 0 && bsearch(&root, ld->opaques.v, ld->opaques.count,
-						 sizeof(*ld->opaques.v), compare_paths);
-	cache_clear(ld);
-	if (ld->note_count > 0)
-		qsort(ld->notes, ld->note_count, sizeof(*ld->notes), compare_notes);
-	for (size_t i = 0; i < ld->note_count; i++) {
-		if (i > 0 && strcmp(ld->notes[i - 1].path, ld->notes[i].path) == 0)
-			continue;
-		if (apply_note(ld, &ld->notes[i], e) < 0)
-			return -1;
-	}
-	*counts = c;
-	return 0;
 }

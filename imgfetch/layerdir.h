@@ -9,6 +9,7 @@
 
 #include "common/defs.h"
 #include "common/err.h"
+#include "imgfetch/listwriter.h"
 #include "imgfetch/whiteout.h"
 
 struct layerdir;
@@ -21,8 +22,10 @@ struct entry_meta {
 	struct timespec mtime;
 };
 
-/* layer_fd: empty directory, open for reading, borrowed. keep_owners: chown (needs CAP_CHOWN). */
-struct layerdir *layerdir_new(int layer_fd, bool keep_owners, struct err *e);
+/* layer_fd: empty directory, open for reading, borrowed. keep_owners: chown (needs CAP_CHOWN).
+ * list: gets an entry for everything that is made, borrowed; may be NULL. */
+struct layerdir *layerdir_new(int layer_fd, bool keep_owners, struct listwriter *list,
+			      struct err *e);
 void layerdir_free(struct layerdir *ld);
 
 /* All of these create missing parents (0755, the entry's mtime), and replace what this layer has at
@@ -35,9 +38,10 @@ int layerdir_make_dir(struct layerdir *ld, const struct entry_name *name,
  * stays writable by its owner until then. */
 int layerdir_make_file(struct layerdir *ld, const struct entry_name *name,
 		       const struct entry_meta *m, bool for_xattrs, struct err *e);
-/* Give the file its metadata; takes *fd. */
+/* Give the file its metadata; takes *fd. content: what it holds, for the list; NULL without one. */
 int layerdir_close_file(struct layerdir *ld, int *fd, const struct entry_name *name,
-			const struct entry_meta *m, bool for_xattrs, struct err *e) NODISCARD;
+			const struct entry_meta *m, bool for_xattrs, const struct digest *content,
+			struct err *e) NODISCARD;
 int layerdir_make_symlink(struct layerdir *ld, const struct entry_name *name, const char *target,
 			  const struct entry_meta *m, struct err *e) NODISCARD;
 int layerdir_make_fifo(struct layerdir *ld, const struct entry_name *name,

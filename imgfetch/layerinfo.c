@@ -44,6 +44,9 @@ static const struct field {
 	{"dropped-xattrs", FIELD_NUMBER, offsetof(struct layer_info, unpack.dropped_xattrs)},
 };
 
+/* May be missing, behind the others: it came later. */
+#define FILES_KEY "files"
+
 ssize_t layerinfo_format(const struct layer_info *info, char *out, size_t size, struct err *e)
 {
 	struct text t = {.buf = out, .size = size};
@@ -64,7 +67,9 @@ ssize_t layerinfo_format(const struct layer_info *info, char *out, size_t size, 
 			break;
 		}
 	}
-	text_addf(&t, "end %zu\n", 1 + ARRAY_LEN(fields));
+	if (info->has_files)
+		text_addf(&t, FILES_KEY " %s\n", digest_text(&info->files).s);
+	text_addf(&t, "end %zu\n", 1 + ARRAY_LEN(fields) + info->has_files);
 	if (t.full)
 		return err_set(e, ERR_BUG, "write the note of a layer: no room");
 	return (ssize_t)t.len;
@@ -117,8 +122,16 @@ static int parse(struct lineconf *lc, struct layer_info *info, struct err *e)
 		if (parse_value(f, line + key_len + 1, (char *)info + f->offset, e) < 0)
 			return err_wrap(e, "%s:%u", lc->name, lc->line);
 	}
-	if (need_line(lc, &line, e) < 0 ||
-	    text_format(end, sizeof(end), "end %zu", 1 + ARRAY_LEN(fields)) < 0)
+	if (need_line(lc, &line, e) < 0)
+		return -1;
+	if (strncmp(line, FILES_KEY " ", sizeof(FILES_KEY)) == 0) {
+		info->has_files = true;
+		if (digest_parse(line + sizeof(FILES_KEY), &info->files, e) < 0)
+			return err_wrap(e, "%s:%u", lc->name, lc->line);
+		if (need_line(lc, &line, e) < 0)
+			return -1;
+	}
+	if (text_format(end, sizeof(end), "end %zu", 1 + ARRAY_LEN(fields) + info->has_files) < 0)
 		return -1;
 	if (strcmp(line, end) != 0)
 		return err_set(e, ERR_VERIFY, "%s:%u: not '%s'", lc->name, lc->line, end);

@@ -14,6 +14,9 @@ struct layer_info {
 	struct digest blob; /* what it was unpacked from */
 	uint64_t blob_bytes;
 	struct unpack_info unpack;
+	/* Of layers/sha256/<diffid>.files; layers of earlier versions have none. */
+	bool has_files;
+	struct digest files;
 };
 
 /* Text form into out (at least LAYERINFO_BYTES_MAX). Returns its length, or -1 (ERR_BUG). Pure. */

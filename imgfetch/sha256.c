@@ -56,6 +56,13 @@ int sha256_final(struct sha256 *h, struct digest *out, struct err *e)
 	return 0;
 }
 
+int sha256_reset(struct sha256 *h, struct err *e)
+{
+	if (EVP_DigestInit_ex(h->ctx, NULL, NULL) != 1)
+		return err_set(e, ERR_SYSTEM, "start sha256: the crypto library refuses");
+	return 0;
+}
+
 void sha256_free(struct sha256 *h)
 {
 	if (!h)

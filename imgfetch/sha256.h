@@ -18,8 +18,11 @@ struct sha256 *sha256_new_like(const struct digest *like, struct err *e);
 
 int sha256_update(struct sha256 *h, const void *data, size_t len, struct err *e) NODISCARD;
 
-/* Digest of everything since sha256_new. May be called once. */
+/* Digest of everything since sha256_new or sha256_reset. May be called once. */
 int sha256_final(struct sha256 *h, struct digest *out, struct err *e) NODISCARD;
+
+/* Begin anew, which is cheaper than a fresh one. */
+int sha256_reset(struct sha256 *h, struct err *e) NODISCARD;
 
 /* NULL is fine. */
 void sha256_free(struct sha256 *h);

@@ -15,6 +15,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/text.h"
+#include "imgfetch/filehash.h"
 #include "imgfetch/layerdir.h"
 #include "imgfetch/whiteout.h"
 
@@ -32,6 +33,8 @@ struct unpack {
 	struct archive *a;
 	struct archive_entry *entry; /* libarchive's; valid until the next header */
 	struct layerdir *dir;
+	struct listwriter *list;
+	struct filehash *hash; /* of the file at hand; NULL without a list */
 	struct unpack_limits limits;
 	struct unpack_info info;
 	unpack_read read;
@@ -177,6 +180,16 @@ static int write_at(int fd, const void *data, size_t len, int64_t offset, int64_
 	return 0;
 }
 
+/* What the archive leaves out, and what it gives. */
+static int hash_data(struct unpack *u, int64_t hole, const void *data, size_t len, struct err *e)
+{
+	if (!u->hash)
+		return 0;
+	if (hole > 0 && filehash_hole(u->hash, (uint64_t)hole, e) < 0)
+		return -1;
+	return filehash_data(u->hash, data, len, e);
+}
+
 static int copy_data(struct unpack *u, int fd, int64_t size, struct err *e)
 {
 	int64_t pos = 0;
@@ -199,12 +212,14 @@ static int copy_data(struct unpack *u, int fd, int64_t size, struct err *e)
 		if (offset < pos || offset > size || (int64_t)len > size - offset)
 			return err_set(e, ERR_VERIFY, "data of '%s' outside its size",
 				       text_quote(u->name.path).s);
+		if (hash_data(u, offset - pos, data, len, e) < 0)
+			return -1;
 		if (write_at(fd, data, len, offset, &pos) < 0)
 			goto write_failed;
 	}
 	if (pos < size && ftruncate(fd, size) < 0)
 		goto write_failed;
-	return 0;
+	return hash_data(u, size - pos, NULL, 0, e);
 write_failed:
 	return err_sys(e, layerdir_errno_kind(errno), "write '%s'", text_quote(u->name.path).s);
 }
@@ -213,6 +228,7 @@ static int do_file(struct unpack *u, struct err *e)
 {
 	int64_t size = archive_entry_size(u->entry);
 	bool xattrs = sort_xattrs(u, true);
+	struct digest content = {0};
 
 	if (size < 0 || (uint64_t)size > u->limits.bytes - u->bytes)
 		return err_set(e, ERR_VERIFY, "'%s' makes it larger than %llu bytes",
@@ -225,7 +241,9 @@ static int do_file(struct unpack *u, struct err *e)
 		return -1;
 	if (xattrs && set_xattrs(u, fd, e) < 0)
 		return -1;
-	if (layerdir_close_file(u->dir, &fd, &u->name, &u->meta, xattrs, e) < 0)
+	if (u->hash && filehash_end(u->hash, &content, e) < 0)
+		return -1;
+	if (layerdir_close_file(u->dir, &fd, &u->name, &u->meta, xattrs, &content, e) < 0)
 		return -1;
 	u->info.files++;
 	u->info.bytes += (uint64_t)size;
@@ -445,7 +463,9 @@ static int run(struct unpack *u, int layer_fd, struct err *e)
 {
 	struct layerdir_counts counts;
 
-	u->dir = layerdir_new(layer_fd, u->info.owners_kept, e);
+	if (u->list && !(u->hash = filehash_new(e)))
+		return -1;
+	u->dir = layerdir_new(layer_fd, u->info.owners_kept, u->list, e);
 	if (!u->dir || open_archive(u, e) < 0 || read_entries(u, e) < 0)
 		return -1;
 	if (!u->root_mode_given && fchmod(layer_fd, 0755) < 0)
@@ -460,13 +480,14 @@ static int run(struct unpack *u, int layer_fd, struct err *e)
 }
 
 int unpack_tar(int layer_fd, unpack_read read, void *arg, const struct unpack_limits *limits,
-	       struct unpack_info *info, struct err *e)
+	       struct listwriter *list, struct unpack_info *info, struct err *e)
 {
 	auto_free struct unpack *u = calloc(1, sizeof(*u));
 
 	if (!u)
 		return err_sys(e, ERR_SYSTEM, "start unpacking");
 	u->limits = unpack_limits_default(limits);
+	u->list = list;
 	u->read = read;
 	u->read_arg = arg;
 	u->read_err = e;
@@ -480,6 +501,7 @@ int unpack_tar(int layer_fd, unpack_read read, void *arg, const struct unpack_li
 	if (r == 0)
 		*info = u->info;
 	layerdir_free(u->dir);
+	filehash_free(u->hash);
 	if (u->a)
 		(void)archive_read_free(u->a); /* frees whatever state it is in */
 	for (size_t i = 0; i < u->skipped_count; i++)

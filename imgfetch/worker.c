@@ -93,15 +93,17 @@ static int disk_error(const struct worker *w, const char *what, struct err *e)
 	return err_sys(e, ERR_DISK, "%s in the store '%s'", what, text_quote(w->store->path).s);
 }
 
-/* The note first: a layer is there when its directory is. */
+/* List and note first: a layer is there when its directory is. */
 static int rename_layer(struct worker *w, struct ready_layer *l, struct err *e)
 {
-	char dir[128], note[128];
+	char dir[128], note[128], files[128];
 
 	if (text_format(dir, sizeof(dir), "layers/sha256/%s", l->diffid.hex) < 0 ||
-	    text_format(note, sizeof(note), "layers/sha256/%s.info", l->diffid.hex) < 0)
+	    text_format(note, sizeof(note), "layers/sha256/%s.info", l->diffid.hex) < 0 ||
+	    text_format(files, sizeof(files), "layers/sha256/%s.files", l->diffid.hex) < 0)
 		return err_sys(e, ERR_BUG, "name a layer");
-	if (renameat(l->tmp.fd, "info", w->store->fd, note) < 0 ||
+	if (renameat(l->tmp.fd, "files", w->store->fd, files) < 0 ||
+	    renameat(l->tmp.fd, "info", w->store->fd, note) < 0 ||
 	    renameat(l->tmp.fd, "root", w->store->fd, dir) < 0)
 		return disk_error(w, "rename a layer", e);
 	return 0;
@@ -257,9 +259,14 @@ static int make_layer(struct worker *w, const struct layer_spec *spec, struct re
 
 	if (root < 0)
 		return -1;
+	auto_fd list = openat(l->tmp.fd, "files", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (list < 0)
+		return disk_error(w, "make the list of a layer's files", e);
 	job->src = w->src;
 	job->spec = spec;
 	job->dir_fd = root;
+	job->list_fd = list;
+	job->owners = store_caller_is_root();
 	job->limits = w->opts->limits;
 	job->stop = &w->stop;
 	job->partial = &l->partial;

@@ -131,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tarmake_end(&tar);
 	w = (struct whole){tar.data, tar.len};
 	layer = tree_dir(base_fd, "layer");
-	if (unpack_tar(layer, read_whole, &w, &limits, &info, &e) < 0)
+	if (unpack_tar(layer, read_whole, &w, &limits, NULL, &info, &e) < 0)
 		FUZZ_MUST(e.kind == ERR_VERIFY || e.kind == ERR_DISK);
 	check_outside();
 	FUZZ_MUST(path_remove_tree(base_fd, "layer", &e) == 0);

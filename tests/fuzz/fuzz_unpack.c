@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		  mkdirat(b, "layer", 0755) == 0);
 	auto_fd layer = openat(b, "layer", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	FUZZ_MUST(layer >= 0 && fstat(b, &before) == 0);
-	int r = unpack_tar(layer, feed, &f, &limits, &info, &e);
+	int r = unpack_tar(layer, feed, &f, &limits, NULL, &info, &e);
 	FUZZ_MUST(r == 0 || e.kind == ERR_VERIFY || e.kind == ERR_DISK || e.kind == ERR_SYSTEM);
 	/* A new name beside the layer would change the times of what holds both. */
 	FUZZ_MUST(fstat(b, &after) == 0);

@@ -471,7 +471,7 @@ static int unpack(const struct tarmake *t, size_t piece, const struct unpack_lim
 	struct feeder f = {.t = t, .piece = piece};
 	auto_fd layer = fresh_layer();
 
-	return unpack_tar(layer, feed, &f, limits ? limits : &defaults, info, e);
+	return unpack_tar(layer, feed, &f, limits ? limits : &defaults, NULL, info, e);
 }
 
 static void list_layer(struct listing *l)

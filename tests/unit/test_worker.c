@@ -286,7 +286,8 @@ static void test_good(struct tap *t)
 		tap_note("%s", e.text);
 	expect_store(t, &st, &m, false);
 	tap_u64(t, atomic_load(&m.gets), m.count - 1, "... each was fetched once");
-	tap_u64(t, count_entries(&st, "layers/sha256"), 2 * (m.count - 1), "... and has a note");
+	tap_u64(t, count_entries(&st, "layers/sha256"), 3 * (m.count - 1),
+		"... and has a list and a note");
 	tap_int(t, layerinfo_read(&st, &m.blobs[130].spec.diffid, &info, &e), 0,
 		"... which can be read");
 	tap_u64(t, info.unpack.files, 2000, "... with the number of files");
@@ -408,7 +409,7 @@ static void test_one_of_many(struct tap *t)
 	for (size_t i = 0; i < m.count; i++)
 		have += commit_has_layer(&st, &m.blobs[i].spec.diffid);
 	tap_ok(t, have >= 7 && have < 20, "... those that were complete stay (%u)", have);
-	tap_u64(t, count_entries(&st, "layers/sha256"), 2 * have, "... with their notes");
+	tap_u64(t, count_entries(&st, "layers/sha256"), 3 * have, "... with their lists and notes");
 	tap_u64(t, count_entries(&st, "tmp"), 0, "... nothing is left in tmp/");
 	m.fail_at = -1;
 	atomic_store(&m.gets, 0);
