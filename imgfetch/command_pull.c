@@ -12,8 +12,8 @@
 #include "imgfetch/command.h"
 #include "imgfetch/http.h"
 #include "imgfetch/layout.h"
+#include "imgfetch/mirrors.h"
 #include "imgfetch/pull.h"
-#include "imgfetch/registry.h"
 #include "imgfetch/report.h"
 
 #define CONNECT_TIMEOUT_S 15
@@ -27,13 +27,20 @@ static int allow_configured_hosts(struct http *http, const struct config *c, str
 	return 0;
 }
 
+/* Asks the registry, or what the configuration names before it or in its place. */
 static struct source *open_registry(const struct opts *o, struct http *http,
-				    const struct credential_paths *paths, struct err *e)
+				    const struct credential_paths *paths, struct progress *progress,
+				    struct err *e)
 {
-	if (allow_configured_hosts(http, o->config, e) < 0 ||
-	    (o->plain_http && http_allow_plain(http, o->ref.host, e) < 0))
+	struct endpoint endpoints[ENDPOINTS_MAX];
+	int n = hostrules_endpoints(&o->config->rules, &o->ref, endpoints, e);
+
+	if (n < 0 || allow_configured_hosts(http, o->config, e) < 0)
 		return NULL;
-	return registry_open(http, paths, &o->ref, e);
+	/* The option is about the registry, not about its mirrors. */
+	if (o->plain_http)
+		endpoints[n - 1].plain = true;
+	return mirrors_open(http, paths, &o->ref, endpoints, (size_t)n, progress, e);
 }
 
 static uint64_t mono_ns(void)
@@ -44,22 +51,22 @@ static uint64_t mono_ns(void)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-static int run_pull(const struct opts *o, const struct store *st, struct source *src, struct err *e)
+static int run_pull(const struct opts *o, const struct store *st, struct source *src,
+		    struct progress **progress, struct err *e)
 {
-	auto_progress progress = progress_new(STDERR_FILENO, o->quiet, e);
 	struct pull_opts po = {
 		.platform = o->platform,
 		.policy = o->policy,
 		.downloads = o->jobs ? o->jobs : o->config->jobs,
 		.no_sync = o->no_sync,
-		.progress = progress,
+		.progress = *progress,
 	};
 	uint64_t began_ns = mono_ns();
 	struct pull_result result;
 
-	if (!progress || pull_image(st, src, &o->ref, &po, &result, e) < 0)
+	if (pull_image(st, src, &o->ref, &po, &result, e) < 0)
 		return -1;
-	progress_free(take_ptr(progress)); /* before anything else is printed */
+	progress_free(take_ptr(*progress)); /* before anything else is printed */
 	if (o->json)
 		return report_pull(st, &o->ref, &result, mono_ns() - began_ns, stdout, e);
 	printf("%s\n", digest_text(&result.digest).s);
@@ -67,13 +74,14 @@ static int run_pull(const struct opts *o, const struct store *st, struct source 
 }
 
 /* Without a source to ask the store must be there. */
-static int pull_never(const struct opts *o, const char *path, struct err *e)
+static int pull_never(const struct opts *o, const char *path, struct progress **progress,
+		      struct err *e)
 {
 	struct store st;
 
 	if (storepath_open(path, &st, e) < 0)
 		return command_store_fault(e);
-	int r = run_pull(o, &st, NULL, e);
+	int r = run_pull(o, &st, NULL, progress, e);
 	if (r < 0)
 		err_wrap(e, "pull '%s'", text_quote(ref_text(&o->ref).s).s);
 	store_close(&st);
@@ -95,21 +103,24 @@ int command_pull(const struct opts *o, const char *path, struct err *e)
 			   : o->config->timeout_s ? o->config->timeout_s
 						  : TIMEOUT_DEFAULT_S,
 	};
+	auto_progress progress = progress_new(STDERR_FILENO, o->quiet, e);
 	struct http *http = NULL;
 	struct source *src = NULL;
 	struct store st;
 	int r = -1;
 
+	if (!progress)
+		return -1;
 	if (o->policy == PULL_NEVER)
-		return pull_never(o, path, e);
+		return pull_never(o, path, &progress, e);
 	if (store_create(path, &st, e) < 0)
 		return command_store_fault(e);
 	if (o->ref.kind == REF_OCI)
 		src = layout_open(&o->ref, &o->platform, e);
 	else if ((http = http_new(&ho, e)))
-		src = open_registry(o, http, &paths, e);
+		src = open_registry(o, http, &paths, progress, e);
 	if (src)
-		r = run_pull(o, &st, src, e);
+		r = run_pull(o, &st, src, &progress, e);
 	if (r < 0)
 		err_wrap(e, "pull '%s'", text_quote(ref_text(&o->ref).s).s);
 	source_free(src);

@@ -21,11 +21,19 @@
 
 /* --- keys ---------------------------------------------------------------------------------- */
 
-static int number(const char *key, const char *value, int max, unsigned *out, struct err *e)
+/* One line. */
+struct setting {
+	const char *key;    /* its first word, for messages */
+	const char *prefix; /* the rest of the key, or NULL */
+	char *value;	    /* may be cut up */
+	const char *from;   /* "file:line" */
+};
+
+static int number(const struct setting *s, int max, unsigned *out, struct err *e)
 {
 	int n = 0;
 
-	if (num_parse_int(value, 1, max, key, &n, e) < 0) {
+	if (num_parse_int(s->value, 1, max, s->key, &n, e) < 0) {
 		e->kind = ERR_CONFIG;
 		return -1;
 	}
@@ -33,14 +41,14 @@ static int number(const char *key, const char *value, int max, unsigned *out, st
 	return 0;
 }
 
-static int key_jobs(struct config *c, const char *key, char *value, struct err *e)
+static int key_jobs(struct config *c, const struct setting *s, struct err *e)
 {
-	return number(key, value, 32, &c->jobs, e);
+	return number(s, 32, &c->jobs, e);
 }
 
-static int key_timeout(struct config *c, const char *key, char *value, struct err *e)
+static int key_timeout(struct config *c, const struct setting *s, struct err *e)
 {
-	return number(key, value, 3600, &c->timeout_s, e);
+	return number(s, 3600, &c->timeout_s, e);
 }
 
 static bool is_host(const char *s)
@@ -60,17 +68,17 @@ static void forget_plain(struct config *c)
 	c->plain_count = 0;
 }
 
-static int key_plain_http(struct config *c, const char *key, char *value, struct err *e)
+static int key_plain_http(struct config *c, const struct setting *s, struct err *e)
 {
 	char *rest = NULL;
 
 	forget_plain(c);
-	for (char *w = strtok_r(value, BLANKS, &rest); w; w = strtok_r(NULL, BLANKS, &rest)) {
+	for (char *w = strtok_r(s->value, BLANKS, &rest); w; w = strtok_r(NULL, BLANKS, &rest)) {
 		if (!is_host(w))
-			return err_set(e, ERR_CONFIG, "%s: '%s' is not host or host:port", key,
+			return err_set(e, ERR_CONFIG, "%s: '%s' is not host or host:port", s->key,
 				       text_quote(w).s);
 		if (c->plain_count == CONFIG_PLAIN_MAX)
-			return err_set(e, ERR_CONFIG, "%s: more than %d hosts", key,
+			return err_set(e, ERR_CONFIG, "%s: more than %d hosts", s->key,
 				       CONFIG_PLAIN_MAX);
 		c->plain[c->plain_count] = strdup(w);
 		if (!c->plain[c->plain_count])
@@ -80,41 +88,110 @@ static int key_plain_http(struct config *c, const char *key, char *value, struct
 	return 0;
 }
 
+static struct hostrule *new_rule(struct config *c, enum hostrule_kind kind, const struct setting *s,
+				 struct err *e)
+{
+	struct hostrule *r = hostrules_set(&c->rules, kind, false, s->prefix, s->from, e);
+
+	if (!r)
+		(void)err_wrap(e, "%s", s->key); /* NULL comes below */
+	return r;
+}
+
+static int key_mirror(struct config *c, const struct setting *s, struct err *e)
+{
+	struct hostrule *r = new_rule(c, HOSTRULE_MIRROR, s, e);
+	char *rest = NULL;
+
+	if (!r)
+		return -1;
+	for (char *w = strtok_r(s->value, BLANKS, &rest); w; w = strtok_r(NULL, BLANKS, &rest))
+		if (hostrule_add(r, w, false, HOSTRULE_ALWAYS, e) < 0)
+			return err_wrap(e, "%s", s->key);
+	return 0;
+}
+
+static int key_rewrite(struct config *c, const struct setting *s, struct err *e)
+{
+	struct hostrule *r = new_rule(c, HOSTRULE_REWRITE, s, e);
+
+	if (!r)
+		return -1;
+	/* Nothing: images are where their names say, whatever other rules say. */
+	if (s->value[0] && hostrule_add(r, s->value, false, HOSTRULE_ALWAYS, e) < 0)
+		return err_wrap(e, "%s", s->key);
+	return 0;
+}
+
+static int key_blocked(struct config *c, const struct setting *s, struct err *e)
+{
+	struct hostrule *r = new_rule(c, HOSTRULE_BLOCKED, s, e);
+
+	if (!r)
+		return -1;
+	r->yes = strcmp(s->value, "yes") == 0;
+	if (!r->yes && strcmp(s->value, "no") != 0)
+		return err_set(e, ERR_CONFIG, "%s must be 'yes' or 'no', not '%s'", s->key,
+			       text_quote(s->value).s);
+	return 0;
+}
+
+typedef int key_fn(struct config *c, const struct setting *s, struct err *e);
+
 /* tests/lint/man reads this table. */
 static const struct {
 	const char *name;
-	/* key is for messages; value may be cut up. */
-	int (*set)(struct config *c, const char *key, char *value, struct err *e);
+	key_fn *set;
+	bool prefixed; /* has a second word: the beginning of names of images */
 } keys[] = {
-	{"jobs", key_jobs},
-	{"timeout", key_timeout},
-	{"plain_http", key_plain_http},
+	{"jobs", key_jobs, false},
+	{"timeout", key_timeout, false},
+	{"plain_http", key_plain_http, false},
+	{"mirror", key_mirror, true},
+	{"rewrite", key_rewrite, true},
+	{"blocked", key_blocked, true},
 };
 
-static int set_key(struct config *c, const char *key, char *value, struct err *e)
+static int set_key(struct config *c, const char *from, char *key, char *value, struct err *e)
 {
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (strcmp(keys[i].name, key) == 0)
-			return keys[i].set(c, key, value, e);
-	return err_set(e, ERR_CONFIG, "unknown key '%s'", text_quote(key).s);
+	struct setting s = {.key = key, .value = value, .from = from};
+	size_t len = strcspn(key, BLANKS), i = 0;
+
+	if (key[len]) {
+		s.prefix = key + len + strspn(key + len, BLANKS);
+		key[len] = '\0';
+	}
+	while (i < ARRAY_LEN(keys) && strcmp(keys[i].name, key) != 0)
+		i++;
+	if (i == ARRAY_LEN(keys))
+		return err_set(e, ERR_CONFIG, "unknown key '%s'", text_quote(key).s);
+	if (s.prefix && !keys[i].prefixed)
+		return err_set(e, ERR_CONFIG, "%s has no second word", key);
+	if (!s.prefix && keys[i].prefixed)
+		return err_set(e, ERR_CONFIG, "%s: for which images? (%s HOST = ...)", key, key);
+	return keys[i].set(c, &s, e);
 }
 
 int config_parse(const char *name, char *text, size_t len, struct config *c, struct err *e)
 {
 	struct lineconf lc;
-	char *key, *value;
+	char *key, *value, from[PATH_MAX + 16];
 	int got;
 
 	lineconf_init(&lc, name, text, len);
-	while ((got = lineconf_next_pair(&lc, &key, &value, e)) == 1)
-		if (set_key(c, key, value, e) < 0)
-			return err_wrap(e, "%s:%u", name, lc.line);
+	while ((got = lineconf_next_pair(&lc, &key, &value, e)) == 1) {
+		if (text_format(from, sizeof(from), "%s:%u", name, lc.line) < 0)
+			return err_sys(e, ERR_CONFIG, "name of the configuration file");
+		if (set_key(c, from, key, value, e) < 0)
+			return err_wrap(e, "%s", from);
+	}
 	return got;
 }
 
 void config_fini(struct config *c)
 {
 	forget_plain(c);
+	hostrules_fini(&c->rules);
 	*c = (struct config){0};
 }
 

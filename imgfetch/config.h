@@ -5,6 +5,7 @@
 
 #include "common/defs.h"
 #include "common/err.h"
+#include "imgfetch/hostrules.h"
 
 #define CONFIG_PLAIN_MAX 64
 
@@ -14,6 +15,7 @@ struct config {
 	unsigned timeout_s; /* no progress for so long ends a transfer */
 	size_t plain_count;
 	char *plain[CONFIG_PLAIN_MAX]; /* "host[:port]" that may be asked without TLS */
+	struct hostrules rules;
 };
 
 /* Where to look; NULL or empty: not set. Values of the command line and of the environment, given

@@ -315,7 +315,8 @@ static int perform(struct attempt *a, struct err *e)
 
 /* --- manifests ----------------------------------------------------------------------------- */
 
-static int peek(struct source *src, const struct ref *ref, struct digest *out, struct err *e)
+int registry_peek(struct source *src, const struct ref *ref, struct digest *out, long *status,
+		  struct err *e)
 {
 	auto_free struct attempt *a = attempt_new(of(src), "manifests", ref->tag, e);
 	struct err ignored;
@@ -327,8 +328,16 @@ static int peek(struct source *src, const struct ref *ref, struct digest *out, s
 	a->req.total_s = MANIFEST_TIMEOUT_S;
 	if (perform(a, e) < 0)
 		return -1;
+	*status = a->resp.status;
 	/* Whatever is wrong: the GET that follows will say it with the registry's own words. */
 	return a->resp.status == 200 && digest_parse_any(a->resp.docker_digest, out, &ignored) == 0;
+}
+
+static int peek(struct source *src, const struct ref *ref, struct digest *out, struct err *e)
+{
+	long status = 0;
+
+	return registry_peek(src, ref, out, &status, e);
 }
 
 /* A body that is tried again starts anew. */

@@ -15,4 +15,9 @@
 struct source *registry_open(struct http *http, const struct credential_paths *paths,
 			     const struct ref *ref, struct err *e);
 
+/* As source_peek, for such a source; what the answer's status was, too (0: none came). An error
+ * status gives 0, since only the GET that follows brings the registry's own words. */
+int registry_peek(struct source *src, const struct ref *ref, struct digest *out, long *status,
+		  struct err *e) NODISCARD;
+
 #endif

@@ -3,7 +3,32 @@
 #include "imgfetch/config.h"
 #include "tests/fuzz/fuzz.h"
 
+#define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 const char fuzz_name[] = "fetchconfig";
+
+static const char *const names[] = {"python", "a.example/b/c@sha256:" HEX64, "localhost:5000/a/b",
+				    "x.y.example.com/team/x"};
+
+/* Whatever the rules say, a place to ask is a name that a reference could have. */
+static void check_endpoints(const struct hostrules *rules, const char *name)
+{
+	struct endpoint out[ENDPOINTS_MAX];
+	struct ref ref;
+	struct err e = {0};
+	int n;
+
+	FUZZ_MUST(ref_parse(name, &ref, &e) == 0);
+	n = hostrules_endpoints(rules, &ref, out, &e);
+	FUZZ_MUST(n >= 1 || e.kind == ERR_DENIED || e.kind == ERR_CONFIG);
+	for (int i = 0; i < n; i++) {
+		FUZZ_MUST(out[i].host[0] && out[i].repo[0]);
+		FUZZ_MUST(!strpbrk(out[i].host, "/ \t\n*@?#\x1b"));
+		FUZZ_MUST(out[i].repo[0] != '/' && out[i].repo[0] != '.');
+		FUZZ_MUST(!strpbrk(out[i].repo, " \t\n*@?#%:\x1b") && !strstr(out[i].repo, "//") &&
+			  !strstr(out[i].repo, "/."));
+	}
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -17,6 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_MUST(c.jobs <= 32 && c.timeout_s <= 3600 && c.plain_count <= CONFIG_PLAIN_MAX);
 	for (size_t i = 0; i < c.plain_count; i++)
 		FUZZ_MUST(c.plain[i][0] && !strpbrk(c.plain[i], " \t\r\n/?#@\x1b"));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		check_endpoints(&c.rules, names[i]);
 	config_fini(&c);
 	free(text);
 	return 0;

@@ -29,6 +29,14 @@ static const struct row {
 	{"a user is no host", "plain_http = u:p@b\n",
 	 "f:1: plain_http: 'u:p@b' is not host or host:port"},
 	{"a bad port", "plain_http = a:0\n", "f:1: plain_http: 'a:0' is not host or host:port"},
+	{"a mirror", "mirror a.example = b c/d\n", "0 0 m:a.example>b>c/d"},
+	{"rules", "rewrite A/b = c\nblocked *.d = yes\nblocked e = no\n", "0 0 r:a/b>c b:*.d! b:e"},
+	{"no places", "mirror a =\nrewrite b =\n", "0 0 m:a r:b"},
+	{"a rule for whom", "mirror = b\n", "f:1: mirror: for which images? (mirror HOST = ...)"},
+	{"a bad prefix", "\nblocked a:b = yes\n", "f:2: blocked: 'a:b' is not host[:port][/path]"},
+	{"a bad place", "rewrite a = b c\n", "f:1: rewrite: 'b c' is not host[:port][/path]"},
+	{"neither yes nor no", "blocked a = 1\n", "f:1: blocked must be 'yes' or 'no', not '1'"},
+	{"a word too much", "jobs x = 1\n", "f:1: jobs has no second word"},
 	{"escapes", "\x1b[2J = 1\n", "f:1: unknown key '\\x1b[2J'"},
 };
 
@@ -47,6 +55,16 @@ static void test_row(struct tap *t, const struct row *r)
 		at = (size_t)snprintf(got, sizeof(got), "%u %u", c.jobs, c.timeout_s);
 		for (size_t i = 0; i < c.plain_count; i++)
 			at += (size_t)snprintf(got + at, sizeof(got) - at, " %s", c.plain[i]);
+		for (size_t i = 0; i < c.rules.count; i++) {
+			const struct hostrule *rule = &c.rules.rules[i];
+
+			at += (size_t)snprintf(got + at, sizeof(got) - at, " %c:%s%s",
+					       "mrb"[rule->kind], rule -> prefix,
+					       rule -> yes ? "!" : "");
+			for (size_t j = 0; j < rule->count; j++)
+				at += (size_t)snprintf(got + at, sizeof(got) - at, ">%s",
+						       rule->places[j].location);
+		}
 	}
 	tap_str(t, got, r->want, "parse: %s", r->name);
 	config_fini(&c);
