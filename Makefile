@@ -78,6 +78,7 @@ imgfetch_net_src += imgfetch/command_store.c
 imgfetch_net_src += imgfetch/config.c
 imgfetch_net_src += imgfetch/credentials.c
 imgfetch_net_src += imgfetch/hostrules.c
+imgfetch_net_src += imgfetch/flatten.c
 imgfetch_net_src += imgfetch/http.c
 imgfetch_net_src += imgfetch/imgconfig.c
 imgfetch_net_src += imgfetch/json.c
@@ -272,7 +273,7 @@ $(O)/%.a:
 
 $(O)/isolate: $(call obj,$(isolate_src)) $(O)/libimgmount.a $(O)/libcommon.a
 	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^ $(isolate_libs)
-$(O)/imgfetch: $(call obj,$(imgfetch_src)) $(O)/libcommon.a
+$(O)/imgfetch: $(call obj,$(imgfetch_src)) $(O)/libimgmount.a $(O)/libcommon.a
 	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^ $(imgfetch_libs)
 $(O)/imgmount: $(call obj,$(imgmount_src)) $(O)/libimgmount.a $(O)/libcommon.a
 	$(CC) $(all_cflags) $(all_ldflags) -o $@ $^

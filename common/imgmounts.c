@@ -9,6 +9,8 @@
 #include "common/text.h"
 
 #define LAYER_DIR "/layers/sha256/"
+#define IMAGE_DIR "/images/sha256/"
+#define FLAT_DIR  "/flat/tree"
 
 /* Fields of a line of mountinfo, proc_pid_mountinfo(5). After OPTIONS come optional fields, a lone
  * "-", and then three more. */
@@ -41,7 +43,23 @@ static bool take_digest(const char *hex, struct digest *out)
 	       digest_parse(text, out, &ignored) == 0;
 }
 
-/* Does this mount show an image (its source says so) or a layer (its root is one)? */
+/* ".../images/sha256/<manifest>/flat/tree": the merged tree of an image. */
+static bool take_flat(const char *root, size_t len, struct digest *out)
+{
+	const size_t flat = strlen(FLAT_DIR);
+	const size_t tail = strlen(IMAGE_DIR) + DIGEST_HEX_LEN + flat;
+	char hex[DIGEST_HEX_LEN + 1];
+
+	if (len < tail || strcmp(root + len - flat, FLAT_DIR) != 0 ||
+	    strncmp(root + len - tail, IMAGE_DIR, strlen(IMAGE_DIR)) != 0)
+		return false;
+	memcpy(hex, root + len - flat - DIGEST_HEX_LEN, DIGEST_HEX_LEN);
+	hex[DIGEST_HEX_LEN] = '\0';
+	return take_digest(hex, out);
+}
+
+/* Does this mount show an image (its source says so, or its root is a merged tree) or a layer (its
+ * root is one)? */
 static bool recognise(const char *root, const char *type, const char *source,
 		      struct imgmount_entry *out)
 {
@@ -54,6 +72,10 @@ static bool recognise(const char *root, const char *type, const char *source,
 		       digest_parse(source + prefix, &out->digest, &ignored) == 0;
 	}
 	size_t len = strlen(root);
+	if (take_flat(root, len, &out->digest)) {
+		out->is_layer = false;
+		return true;
+	}
 	size_t tail = strlen(LAYER_DIR) + DIGEST_HEX_LEN;
 	if (len < tail || strncmp(root + len - tail, LAYER_DIR, strlen(LAYER_DIR)) != 0)
 		return false;

@@ -11,7 +11,8 @@
 #include "common/err.h"
 #include "common/imgdesc.h"
 
-/* An overlay that shows an image has this and the manifest's digest as its source. */
+/* An overlay that shows an image has this and the manifest's digest as its source. A merged tree is
+ * known by the directory that is bound. */
 #define IMGMOUNTS_SOURCE "isolate-image:"
 
 struct imgmount_entry {

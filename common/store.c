@@ -425,12 +425,24 @@ int store_open_layer(const struct store *s, int dir_fd, const struct digest *dif
 	return check_tree(s, fd, "layer", diffid, e);
 }
 
-int store_open_fixup(const struct store *s, const struct digest *manifest, struct err *e)
+/* images/sha256/<manifest>/<part>/tree */
+static int open_part(const struct store *s, const struct digest *manifest, const char *part,
+		     const char *what, struct err *e)
 {
 	char rel[sizeof("images/sha256//fixup/tree") + DIGEST_HEX_LEN];
 
-	if (text_format(rel, sizeof(rel), "images/sha256/%s/fixup/tree", manifest->hex) < 0)
-		return err_sys(e, ERR_BUG, "name a fix-up layer");
-	return check_tree(s, path_open_beneath(s->fd, rel, O_PATH | O_DIRECTORY, 0),
-			  "fix-up layer of image", manifest, e);
+	if (text_format(rel, sizeof(rel), "images/sha256/%s/%s/tree", manifest->hex, part) < 0)
+		return err_sys(e, ERR_BUG, "name a %s", what);
+	return check_tree(s, path_open_beneath(s->fd, rel, O_PATH | O_DIRECTORY, 0), what, manifest,
+			  e);
+}
+
+int store_open_fixup(const struct store *s, const struct digest *manifest, struct err *e)
+{
+	return open_part(s, manifest, "fixup", "fix-up layer of image", e);
+}
+
+int store_open_flat(const struct store *s, const struct digest *manifest, struct err *e)
+{
+	return open_part(s, manifest, "flat", "merged tree of image", e);
 }

@@ -100,6 +100,11 @@ int store_open_layer(const struct store *s, int dir_fd, const struct digest *dif
 /* Open the fix-up layer of an image, checked and with errors as store_open_layer. */
 int store_open_fixup(const struct store *s, const struct digest *manifest, struct err *e);
 
+/* The merged tree of an image, images/sha256/<manifest>/flat/tree, as the fix-up layer is opened.
+ * ERR_NOTFOUND: it has none, which is how an image comes. Whether it stays depends on the lock of
+ * store_read_image. */
+int store_open_flat(const struct store *s, const struct digest *manifest, struct err *e);
+
 /* Shared or exclusive lock on <store>/lock; fd (close-on-exec; closing unlocks) or -1. Waits unless
  * nonblock, then ERR_BUSY. Exclusive needs write access to the store. */
 int store_lock(const struct store *s, bool exclusive, bool nonblock, struct err *e);

@@ -17,5 +17,6 @@ int command_pull(const struct opts *o, const char *path, struct err *e) NODISCAR
 int command_list(const struct opts *o, const char *path, struct err *e) NODISCARD;
 int command_inspect(const struct opts *o, const char *path, struct err *e) NODISCARD;
 int command_rm(const struct opts *o, const char *path, struct err *e) NODISCARD;
+int command_flatten(const struct opts *o, const char *path, struct err *e) NODISCARD;
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* imgfetch list, inspect, rm: what the store holds, and less of it. */
+/* imgfetch list, inspect, flatten, rm: what the store holds, and less of it. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/storepath.h"
 #include "common/text.h"
 #include "imgfetch/command.h"
+#include "imgfetch/flatten.h"
 #include "imgfetch/remove.h"
 #include "imgfetch/report.h"
 
@@ -100,5 +101,28 @@ int command_rm(const struct opts *o, const char *path, struct err *e)
 		       : done.layers_unknown
 			       ? " (they stay: another image is damaged and may need them)"
 			       : "");
+	return 0;
+}
+
+int command_flatten(const struct opts *o, const char *path, struct err *e)
+{
+	const char *said;
+	struct store st;
+	bool changed = false;
+	int r;
+
+	if (storepath_open(path, &st, e) < 0)
+		return command_store_fault(e);
+	r = o->remove ? flatten_remove(&st, &o->ref, &changed, e)
+		      : flatten_make(&st, &o->ref, o->no_sync, &changed, e);
+	store_close(&st);
+	if (r < 0)
+		return err_wrap(e, "flatten '%s'", text_quote(ref_text(&o->ref).s).s);
+	if (o->remove)
+		said = changed ? "removed the merged tree" : "there was no merged tree";
+	else
+		said = changed ? "merged its layers into one tree" : "that was done already";
+	if (!o->quiet)
+		puts(said);
 	return 0;
 }

@@ -75,6 +75,8 @@ static int dispatch(const struct opts *o, struct err *e)
 		return command_inspect(o, path, e);
 	case COMMAND_RM:
 		return command_rm(o, path, e);
+	case COMMAND_FLATTEN:
+		return command_flatten(o, path, e);
 	default:
 		return err_set(e, ERR_BUG, "no command");
 	}

@@ -21,6 +21,7 @@ enum option_bit {
 	OPT_JSON = 1 << 6,
 	OPT_PULL = 1 << 7,
 	OPT_OFFLINE = 1 << 8,
+	OPT_REMOVE = 1 << 9,
 };
 
 static const struct {
@@ -36,6 +37,7 @@ static const struct {
 	{OPT_JSON, "--json"},
 	{OPT_PULL, "--pull"},
 	{OPT_OFFLINE, "--offline"},
+	{OPT_REMOVE, "--remove"},
 };
 
 static const struct {
@@ -62,6 +64,8 @@ static const struct {
 	{"list", COMMAND_LIST, OPT_JSON, false, "list           show the images in the store"},
 	{"inspect", COMMAND_INSPECT, OPT_JSON, true,
 	 "inspect REF    show layers and settings of an image in the store"},
+	{"flatten", COMMAND_FLATTEN, OPT_NO_SYNC | OPT_REMOVE, true,
+	 "flatten REF    merge its layers into one tree, for faster roots"},
 	{"rm", COMMAND_RM, 0, true,
 	 "rm REF         remove a name, and the image if that was its last"},
 };
@@ -192,6 +196,16 @@ static int on_timeout(void *ctx, const char *value, struct err *e)
 	return 0;
 }
 
+static int on_remove(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->given |= OPT_REMOVE;
+	o->remove = true;
+	return 0;
+}
+
 static int on_help(void *ctx, const char *value, struct err *e)
 {
 	struct opts *o = ctx;
@@ -228,6 +242,7 @@ static const struct optab_row rows[] = {
 	{"timeout", 0, OPTAB_REQUIRED, "SECONDS", "give up when nothing moves (default: 20)",
 	 on_timeout},
 	{"no-sync", 0, OPTAB_NONE, NULL, "do not wait for the disk", on_no_sync},
+	{"remove", 0, OPTAB_NONE, NULL, "flatten: take the tree away again", on_remove},
 	{"quiet", 'q', OPTAB_NONE, NULL, "no progress", on_quiet},
 	{"help", 'h', OPTAB_NONE, NULL, "show this help", on_help},
 	{"version", 0, OPTAB_NONE, NULL, "show the version", on_version},

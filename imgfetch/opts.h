@@ -10,7 +10,14 @@
 #include "imgfetch/platform.h"
 #include "imgfetch/pull.h"
 
-enum command { COMMAND_NONE, COMMAND_PULL, COMMAND_LIST, COMMAND_INSPECT, COMMAND_RM };
+enum command {
+	COMMAND_NONE,
+	COMMAND_PULL,
+	COMMAND_LIST,
+	COMMAND_INSPECT,
+	COMMAND_RM,
+	COMMAND_FLATTEN
+};
 
 struct opts {
 	enum command command;
@@ -24,6 +31,7 @@ struct opts {
 	unsigned jobs;		  /* -j: layers in flight; 0: not given */
 	unsigned timeout_s; /* --timeout: no progress for so long ends a transfer; 0: not given */
 	enum pull_policy policy; /* --pull; PULL_NEVER: also --offline, for what comes by network */
+	bool remove;		 /* flatten --remove */
 	bool plain_http, quiet, no_sync, json;
 	bool help, version; /* then nothing else is filled or checked */
 	unsigned given;	    /* bits of options that not every command has */

@@ -69,27 +69,34 @@ static bool find_box(const struct store *st, const struct digest *image, const c
 	return false;
 }
 
-int users_exclude(const struct store *st, const struct imgdesc *image, const char *box_root,
-		  struct err *e)
+int users_exclude_running(const struct store *st, const struct imgdesc *image, struct err *e)
 {
 	struct digest_text name = digest_text(&image->digest);
 	struct imgmount_entry mounted;
-	char id[32];
-	int r;
+	int r = imgmounts_find(image, &mounted, e);
 
-	if (find_box(st, &image->digest, box_root, id, sizeof(id)))
-		return err_set(e, ERR_BUSY,
-			       "image %s is in use by box %s (isolate -b %s --cleanup frees it)",
-			       name.s, id, id);
-	r = imgmounts_find(image, &mounted, e);
 	if (r < 0)
 		return -1;
 	if (r > 0)
 		return err_set(e, ERR_BUSY, "image %s is mounted on '%s' (imgmount umount)", name.s,
 			       text_quote(mounted.dir).s);
-	auto_fd lock = store_lock_image(st, &image->digest, e);
+	int lock = store_lock_image(st, &image->digest, e);
 	if (lock < 0 && e->kind == ERR_BUSY)
 		return err_set(e, ERR_BUSY, "image %s is in use by a run or a pull", name.s);
+	return lock;
+}
+
+int users_exclude(const struct store *st, const struct imgdesc *image, const char *box_root,
+		  struct err *e)
+{
+	struct digest_text name = digest_text(&image->digest);
+	char id[32];
+
+	if (find_box(st, &image->digest, box_root, id, sizeof(id)))
+		return err_set(e, ERR_BUSY,
+			       "image %s is in use by box %s (isolate -b %s --cleanup frees it)",
+			       name.s, id, id);
+	auto_fd lock = users_exclude_running(st, image, e);
 	/* A box may have been set up between the look and the lock. */
 	if (lock >= 0 && find_box(st, &image->digest, box_root, id, sizeof(id)))
 		return err_set(e, ERR_BUSY, "image %s is in use by box %s", name.s, id);

@@ -17,4 +17,7 @@
 int users_exclude(const struct store *st, const struct imgdesc *image, const char *box_root,
 		  struct err *e);
 
+/* The same, but boxes that are pinned to the image and do not run at the moment may be there. */
+int users_exclude_running(const struct store *st, const struct imgdesc *image, struct err *e);
+
 #endif

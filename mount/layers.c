@@ -18,7 +18,8 @@ static bool hidden_by_itself(const struct imgdesc *d, size_t i)
 	return false;
 }
 
-int layers_open(const struct store *s, const struct imgdesc *d, struct layers *out, struct err *e)
+int layers_open_stored(const struct store *s, const struct imgdesc *d, struct layers *out,
+		       struct err *e)
 {
 	struct layers l = {0};
 
@@ -53,6 +54,25 @@ int layers_open(const struct store *s, const struct imgdesc *d, struct layers *o
 		l.fds[l.count++] = fd;
 	}
 	*out = l;
+	return 0;
+}
+
+int layers_open(const struct store *s, const struct imgdesc *d, struct layers *out, struct err *e)
+{
+	struct err why;
+	auto_fd flat = store_open_flat(s, &d->digest, &why);
+
+	if (flat < 0 && why.kind == ERR_NOTFOUND)
+		return layers_open_stored(s, d, out, e);
+	if (flat < 0) {
+		*e = why;
+		return -1;
+	}
+	out->fds = calloc(1, sizeof(*out->fds));
+	if (!out->fds)
+		return err_sys(e, ERR_SYSTEM, "open an image");
+	out->fds[0] = take_fd(&flat);
+	out->count = 1;
 	return 0;
 }
 

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -399,34 +398,6 @@ static int catch_signals(struct err *e)
 	return 0;
 }
 
-static bool write_proc(const char *path, const char *text)
-{
-	auto_fd fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	return fd >= 0 && fdio_write_all(fd, text, strlen(text)) == 0;
-}
-
-/* Layers have files and directories that not even their owner may read (Fedora's /etc/shadow is
- * 0000, its sudo 0111), and an ordinary user's store keeps those modes. In a user namespace of his
- * own he has CAP_DAC_OVERRIDE over what is his, and over nothing else. Where there is none to be
- * had, the open that fails says which file it is. */
-static void override_own_modes(void)
-{
-	char uid_map[32], gid_map[32];
-
-	if (geteuid() == 0)
-		return;
-	if (text_format(uid_map, sizeof(uid_map), "%u %u 1", geteuid(), geteuid()) < 0 ||
-	    text_format(gid_map, sizeof(gid_map), "%u %u 1", getegid(), getegid()) < 0 ||
-	    unshare(CLONE_NEWUSER) < 0)
-		return;
-	/* Without maps the capability is worth nothing, and does no harm. */
-	if (!write_proc("/proc/self/uid_map", uid_map) ||
-	    !write_proc("/proc/self/setgroups", "deny"))
-		return;
-	(void)write_proc("/proc/self/gid_map", gid_map);
-}
-
 static int cmd_unpack(const struct opts *o, char **args, struct err *e)
 {
 	const struct unpack_opts unpack = {.by = o->by, .stop = &stop_signal};
@@ -439,7 +410,7 @@ static int cmd_unpack(const struct opts *o, char **args, struct err *e)
 		return -1;
 	int ret = image_open(o, args[0], &image, e);
 	if (ret == 0) {
-		override_own_modes();
+		unpack_override_modes();
 		ret = unpack_layers(&image.layers, parent, name, &unpack, e);
 		if (ret < 0)
 			(void)err_wrap(e, "unpack to '%s'", text_quote(args[1]).s);

@@ -14,6 +14,8 @@
 enum unpack_by {
 	UNPACK_ANYHOW,	/* a hard link, but to files that others than the caller may write; else, or
 			   where there can be none, a copy */
+	UNPACK_WITHIN,	/* a hard link, or where there can be none, a copy: for a tree that is
+			   closed like the store */
 	UNPACK_LINK,	/* a hard link, or an error */
 	UNPACK_REFLINK, /* a copy that shares its blocks with the store, or an error */
 	UNPACK_COPY,	/* a copy, which shares blocks where the file system can */
@@ -33,5 +35,12 @@ struct unpack_opts {
  * privilege. ERR_BUSY: not empty, or no directory; ERR_DISK, ERR_VERIFY, ERR_SYSTEM. */
 int unpack_layers(const struct layers *l, int parent_fd, const char *name,
 		  const struct unpack_opts *o, struct err *e) NODISCARD;
+
+/* For an ordinary user's program of one thread, before unpack_layers: layers have files and
+ * directories that not even their owner may read (Fedora's /etc/shadow is 0000, its sudo 0111), and
+ * his store keeps those modes. In a user namespace of his own he has CAP_DAC_OVERRIDE over what is
+ * his, and over nothing else. Where there is none to be had, the open that fails says which file it
+ * is. Root is left as he is. */
+void unpack_override_modes(void);
 
 #endif
