@@ -75,6 +75,7 @@ imgfetch_net_src += imgfetch/auth.c
 imgfetch_net_src += imgfetch/challenge.c
 imgfetch_net_src += imgfetch/command_pull.c
 imgfetch_net_src += imgfetch/command_store.c
+imgfetch_net_src += imgfetch/conffile.c
 imgfetch_net_src += imgfetch/config.c
 imgfetch_net_src += imgfetch/credentials.c
 imgfetch_net_src += imgfetch/hostrules.c
@@ -93,6 +94,8 @@ imgfetch_net_src += imgfetch/platform.c
 imgfetch_net_src += imgfetch/pull.c
 imgfetch_net_src += imgfetch/refs.c
 imgfetch_net_src += imgfetch/regerror.c
+imgfetch_net_src += imgfetch/registriesconf.c
+imgfetch_net_src += imgfetch/registriesconf_load.c
 imgfetch_net_src += imgfetch/registry.c
 imgfetch_net_src += imgfetch/remove.c
 imgfetch_net_src += imgfetch/report.c
@@ -151,13 +154,18 @@ isolate_libs  := -lcap
 isal_libs := $(if $(ISAL),-lisal)
 imgfetch_libs := -lcurl -ljansson -larchive -lzstd $(isal_libs) -lz -lcrypto -lpthread
 
+config_src := imgfetch/conffile.c imgfetch/config.c imgfetch/hostrules.c \
+	imgfetch/registriesconf.c imgfetch/registriesconf_load.c imgfetch/url.c
+
 # One line a test, so that lines can be added side by side.
 unit_tests :=
 unit_tests += test_json
 unit_objs_test_json := imgfetch/json.c
 unit_libs_test_json := -ljansson
 unit_tests += test_fetchconfig
-unit_objs_test_fetchconfig := imgfetch/config.c imgfetch/hostrules.c imgfetch/url.c
+unit_objs_test_fetchconfig := $(config_src)
+unit_tests += test_registriesconf
+unit_objs_test_registriesconf := $(config_src)
 unit_tests += test_hostrules
 unit_objs_test_hostrules := imgfetch/hostrules.c imgfetch/url.c
 unit_tests += test_url
@@ -242,7 +250,9 @@ fuzz_targets += filelist
 fuzz_src_filelist := imgfetch/filelist.c imgfetch/whiteout.c
 fuzz_src_entries := $(unpack_src) tests/unit/tarmake.c
 fuzz_libs_entries := $(unpack_libs)
-fuzz_src_fetchconfig := imgfetch/config.c imgfetch/hostrules.c imgfetch/url.c
+fuzz_src_fetchconfig := $(config_src)
+fuzz_targets += registriesconf
+fuzz_src_registriesconf := $(config_src)
 fuzz_src_inflate := imgfetch/gziphead.c imgfetch/inflate.c
 fuzz_libs_inflate := $(isal_libs) -lz -lzstd
 fuzz_src_unpack := $(unpack_src)

@@ -2,22 +2,18 @@
 /* The configuration of imgfetch, imgfetch.cf(5). */
 #include "imgfetch/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/fdio.h"
 #include "common/lineconf.h"
 #include "common/num.h"
-#include "common/path.h"
 #include "common/store.h"
 #include "common/text.h"
+#include "imgfetch/conffile.h"
 #include "imgfetch/url.h"
 
-#define FILE_BYTES_MAX (256 * 1024)
-#define BLANKS	       " \t\r,"
+#define BLANKS " \t\r,"
 
 /* --- keys ---------------------------------------------------------------------------------- */
 
@@ -197,27 +193,14 @@ void config_fini(struct config *c)
 
 /* --- files --------------------------------------------------------------------------------- */
 
-/* check: it must belong to root or to us, and nobody else may write it. */
 static int load_file(const char *path, bool may_be_missing, bool check, struct config *c,
 		     struct err *e)
 {
-	struct text_quoted name = text_quote(path);
-	ssize_t len;
-	auto_fd fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	auto_free char *text = NULL;
+	size_t len = 0;
+	int r = conffile_read(path, may_be_missing, check, &text, &len, e);
 
-	if (fd < 0 && may_be_missing && (errno == ENOENT || errno == ENOTDIR))
-		return 0;
-	if (fd < 0)
-		return err_sys(e, ERR_CONFIG, "open '%s'", name.s);
-	if (check && path_check_trusted_file(fd, geteuid(), path, e) < 0)
-		return -1;
-	auto_free char *text = malloc(FILE_BYTES_MAX);
-	if (!text)
-		return err_sys(e, ERR_SYSTEM, "read '%s'", name.s);
-	len = fdio_read_text(fd, text, FILE_BYTES_MAX);
-	if (len < 0)
-		return err_sys(e, ERR_CONFIG, "read '%s'", name.s);
-	return config_parse(name.s, text, (size_t)len, c, e);
+	return r <= 0 ? r : config_parse(text_quote(path).s, text, len, c, e);
 }
 
 static int load_own(const struct config_paths *p, struct config *c, struct err *e)
@@ -246,6 +229,8 @@ int config_load(const struct config_paths *p, struct config *out, struct err *e)
 	 * namespace that lacks root it belongs to nobody. */
 	else if ((r = load_file(p->system, true, store_caller_is_root(), &c, e)) == 0)
 		r = load_own(p, &c, e);
+	if (r == 0 && p->registries && !p->given)
+		r = registriesconf_load(p->registries, &c.rules, e);
 	if (r < 0) {
 		config_fini(&c);
 		return -1;

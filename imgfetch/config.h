@@ -6,6 +6,7 @@
 #include "common/defs.h"
 #include "common/err.h"
 #include "imgfetch/hostrules.h"
+#include "imgfetch/registriesconf.h"
 
 #define CONFIG_PLAIN_MAX 64
 
@@ -21,14 +22,16 @@ struct config {
 /* Where to look; NULL or empty: not set. Values of the command line and of the environment, given
  * by main(). */
 struct config_paths {
-	const char *given;	 /* --config: then only there */
-	const char *system;	 /* IMGFETCH_CONFIG_FILE */
-	const char *config_home; /* XDG_CONFIG_HOME */
-	const char *home;	 /* HOME */
+	const char *given;			       /* --config: then only there */
+	const char *system;			       /* IMGFETCH_CONFIG_FILE */
+	const char *config_home;		       /* XDG_CONFIG_HOME */
+	const char *home;			       /* HOME */
+	const struct registriesconf_paths *registries; /* NULL: do not read these */
 };
 
 /* Everything that the files say: the system's, then the caller's own, whose keys win. They may be
- * missing, but not the one that was given. A file that others than root and the caller could have
+ * missing, but not the one that was given. Then rules of registries.conf, which count after ours,
+ * if nothing was given. A file that others than root and the caller could have
  * written is an error, since it says whom to believe. *out is to be given to config_fini.
  * ERR_CONFIG (text begins with "file:line: " where there is a line), ERR_SYSTEM. */
 int config_load(const struct config_paths *paths, struct config *out, struct err *e) NODISCARD;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/text.h"
 #include "imgfetch/url.h"
 
@@ -81,18 +82,35 @@ void hostrules_fini(struct hostrules *h)
 	*h = (struct hostrules){0};
 }
 
+static struct hostrule *find(const struct hostrules *h, enum hostrule_kind kind, bool foreign,
+			     const char *name)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->rules[i].kind == kind && h->rules[i].foreign == foreign &&
+		    strcmp(h->rules[i].prefix, name) == 0)
+			return &h->rules[i];
+	return NULL;
+}
+
+const struct hostrule *hostrules_get(const struct hostrules *h, enum hostrule_kind kind,
+				     bool foreign, const char *prefix)
+{
+	struct err ignored;
+	auto_free char *name = parse_name(prefix, true, &ignored);
+
+	return name ? find(h, kind, foreign, name) : NULL;
+}
+
 /* A place in the array: of the rule that is replaced, or a new one. */
 static struct hostrule *make_room(struct hostrules *h, enum hostrule_kind kind, bool foreign,
 				  const char *prefix, struct err *e)
 {
-	struct hostrule *grown;
+	struct hostrule *grown = find(h, kind, foreign, prefix);
 
-	for (size_t i = 0; i < h->count; i++)
-		if (h->rules[i].kind == kind && h->rules[i].foreign == foreign &&
-		    strcmp(h->rules[i].prefix, prefix) == 0) {
-			clear(&h->rules[i]);
-			return &h->rules[i];
-		}
+	if (grown) {
+		clear(grown);
+		return grown;
+	}
 	if (h->count == HOSTRULES_MAX) {
 		err_set(e, ERR_CONFIG, "more than %d rules", HOSTRULES_MAX);
 		return NULL;

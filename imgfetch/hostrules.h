@@ -46,6 +46,10 @@ struct hostrules {
 struct hostrule *hostrules_set(struct hostrules *h, enum hostrule_kind kind, bool foreign,
 			       const char *prefix, const char *from, struct err *e);
 
+/* The rule that hostrules_set would replace, or NULL. */
+const struct hostrule *hostrules_get(const struct hostrules *h, enum hostrule_kind kind,
+				     bool foreign, const char *prefix);
+
 /* One place more. ERR_CONFIG (no location, too many), ERR_SYSTEM. */
 int hostrule_add(struct hostrule *r, const char *location, bool plain, enum hostrule_use use,
 		 struct err *e) NODISCARD;

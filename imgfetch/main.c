@@ -84,11 +84,19 @@ static int dispatch(const struct opts *o, struct err *e)
 
 static int configure_and_dispatch(struct opts *o, struct err *e)
 {
+	const struct registriesconf_paths registries = {
+		.given = getenv("CONTAINERS_REGISTRIES_CONF"),
+		.system_dir = "/etc/containers",
+		.config_home = getenv("XDG_CONFIG_HOME"),
+		.home = getenv("HOME"),
+	};
 	const struct config_paths paths = {
 		.given = o->config_file,
 		.system = IMGFETCH_CONFIG_FILE,
 		.config_home = getenv("XDG_CONFIG_HOME"),
 		.home = getenv("HOME"),
+		/* Others' files are no reason for a list of images to fail. */
+		.registries = o->command == COMMAND_PULL ? &registries : NULL,
 	};
 	struct config config;
 	int r;

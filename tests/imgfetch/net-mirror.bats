@@ -115,3 +115,43 @@ blocked r.test = yes
 blocked r.test/sub = no" r.test/sub/good:allowed
 	pull 1 "blocked docker.io = yes" python
 }
+
+# ---- registries.conf ----
+
+@test "registries.conf: mirrors, other places, insecure and blocked registries" {
+	local host=0.0.0.0:${BAD#*:}
+	cat >"$T/rc" <<-END
+		unqualified-search-registries = ["unused.test"]
+		[[registry]]
+		prefix = "r.test/img"
+		location = "$BAD/missing"
+		[[registry.mirror]]
+		location = "$BAD/nowhere"
+		[[registry.mirror]]
+		location = "$host/good"
+		insecure = true
+		[[registry]]
+		prefix = "*.r.test"
+		blocked = true
+	END
+	give_to_caller "$T/rc"
+	set_caller CONTAINERS_REGISTRIES_CONF="$T/rc"
+	expect 0 imgfetch pull --store="$T/store" r.test/img:rc
+	prints sha256:
+	is "$(grep -c 'passed over' <<<"$stderr")" 1
+	expect 1 imgfetch pull --store="$T/store" sub.r.test/img:rc
+	says "'*.r.test' is blocked by $T/rc:10"
+	# Ours wins over it, and with --config it is not read at all.
+	mkdir -p "$T/home/.config/isolate"
+	echo "mirror r.test/img = $BAD/index" >"$T/home/.config/isolate/imgfetch.cf"
+	give_to_caller "$T"/home/.config{,/isolate{,/imgfetch.cf}}
+	expect 0 imgfetch pull --store="$T/store" r.test/img:ours
+	[[ $stderr != *"passed over"* ]] || fail "the mirrors of registries.conf were asked"
+	pull 5 "" sub.r.test/img:rc
+	# What it gets wrong stops pulls, but nothing else.
+	echo 'blocked = 1' >>"$T/rc"
+	expect 1 imgfetch pull --store="$T/store" r.test/img:rc
+	says "$T/rc:13: the key was there already"
+	expect 0 imgfetch list --store="$T/store"
+	set_caller
+}
