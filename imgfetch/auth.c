@@ -5,20 +5,22 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/ref.h"
 #include "common/text.h"
+#include "imgfetch/base64.h"
 #include "imgfetch/challenge.h"
-#include "imgfetch/json.h"
 #include "imgfetch/membuf.h"
+#include "imgfetch/regerror.h"
+#include "imgfetch/secret.h"
+#include "imgfetch/token.h"
 
 #define TOKEN_ANSWER_MAX (64 * 1024)
-#define TOKEN_BYTES_MAX	 (16 * 1024)
 #define TOKEN_TIMEOUT_S	 60
-
-#define LOGIN_WANTED                                                                               \
-	"it wants a user name and password (podman login or docker login keeps them for imgfetch)"
+/* After a renewal that failed, until the next one that nobody has asked for. */
+#define RENEW_AGAIN_S 10
 
 struct auth {
 	struct http *http;
@@ -29,7 +31,20 @@ struct auth {
 	char *header;	      /* current Authorization value, or NULL */
 	bool looked;	      /* credentials were searched for */
 	struct credentials creds;
+	/* What the registry asked for last, and who it was. */
+	struct challenge challenge;
+	struct url asked;
+	enum net_class asked_net;
+	uint64_t renew_ns; /* when the token in header is too old; 0: never */
 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock */
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
 
 struct auth *auth_new(struct http *http, const struct credential_paths *paths, const char *host,
 		      const char *repo, struct err *e)
@@ -52,43 +67,21 @@ void auth_free(struct auth *a)
 {
 	if (!a)
 		return;
-	if (a->header)
-		explicit_bzero(a->header, strlen(a->header));
-	free(a->header);
-	explicit_bzero(&a->creds, sizeof(a->creds));
+	secret_free(a->header);
+	credentials_wipe(&a->creds);
 	(void)pthread_mutex_destroy(&a->lock);
 	free(a);
 }
 
-char *auth_header(struct auth *a)
+void auth_set_credentials(struct auth *a, const struct credentials *creds)
 {
-	char *copy;
-
 	(void)pthread_mutex_lock(&a->lock); /* fails only on misuse */
-	copy = a->header ? strdup(a->header) : NULL;
+	a->creds = *creds;
+	a->looked = true;
 	(void)pthread_mutex_unlock(&a->lock);
-	return copy;
 }
 
-bool auth_has_credentials(struct auth *a)
-{
-	bool found;
-
-	(void)pthread_mutex_lock(&a->lock);
-	found = a->creds.found;
-	(void)pthread_mutex_unlock(&a->lock);
-	return found;
-}
-
-bool auth_has_helper(struct auth *a)
-{
-	bool helper;
-
-	(void)pthread_mutex_lock(&a->lock);
-	helper = a->creds.helper;
-	(void)pthread_mutex_unlock(&a->lock);
-	return helper;
-}
+/* --- the header ------------------------------------------------------------------------------ */
 
 static int set_header(struct auth *a, const char *scheme, const char *value, struct err *e)
 {
@@ -96,65 +89,84 @@ static int set_header(struct auth *a, const char *scheme, const char *value, str
 
 	if (asprintf(&header, "%s %s", scheme, value) < 0)
 		return err_sys(e, ERR_SYSTEM, "keep the answer of the token server");
-	free(a->header);
+	secret_free(a->header);
 	a->header = header;
+	a->renew_ns = 0;
 	return 0;
 }
 
-/* token or access_token of the answer, which goes into a header: visible ASCII only. */
-static int parse_token(const struct membuf *answer, char *out, size_t size, struct err *e)
+/* base64 of user:password, malloc'd. For an identity token without a user name the one that means
+ * this. */
+static char *basic_value(const struct credentials *c, struct err *e)
 {
-	auto_jv doc = NULL;
-	const char *token = NULL;
+	const char *user = !c->user[0] && c->kind == CREDENTIAL_IDENTITY ? IDENTITY_USER : c->user;
+	char *plain = NULL, *value = NULL;
 
-	if (answer->len == 0)
-		return err_set(e, ERR_NETWORK, "empty answer");
-	if (jv_parse(answer->data, answer->len, &doc, e) < 0) {
-		/* The parser quotes what it stumbled over, which may be a token. */
-		err_set(e, ERR_NETWORK, "not valid JSON");
-		goto bad;
-	}
-	if (!jv_is_object(doc)) {
-		err_set(e, ERR_NETWORK, "not a JSON object");
-		goto bad;
-	}
-	if (jv_get_string(doc, "token", JV_OPTIONAL, size - 1, &token, e) < 0)
-		goto bad;
-	if (!token && jv_get_string(doc, "access_token", JV_REQUIRED, size - 1, &token, e) < 0)
-		goto bad;
-	for (const char *p = token; *p; p++)
-		if (*p <= ' ' || *p >= 0x7f)
-			return err_set(e, ERR_NETWORK, "malformed token");
-	if (!token[0])
-		return err_set(e, ERR_NETWORK, "empty token");
-	memcpy(out, token, strlen(token) + 1);
-	return 0;
-bad:
-	e->kind = ERR_NETWORK; /* it does not speak the protocol */
-	return -1;
+	if (asprintf(&plain, "%s:%s", user, c->secret) >= 0)
+		value = malloc(BASE64_SIZE(strlen(plain)));
+	else
+		plain = NULL;
+	if (value)
+		base64_encode(plain, strlen(plain), value);
+	else
+		err_sys(e, ERR_SYSTEM, "log in");
+	secret_free(plain);
+	return value;
 }
 
-static int build_token_url(const struct auth *a, const struct challenge *c, struct url *out,
-			   struct err *e)
-{
-	char scope[REF_REPO_MAX + 32];
+/* --- tokens ---------------------------------------------------------------------------------- */
 
-	if (url_parse(c->realm, out, e) < 0)
-		return err_wrap(e, "token server named by '%s'", a->host);
-	if (text_format(scope, sizeof(scope), "repository:%s:pull", a->repo) < 0)
-		return err_set(e, ERR_USAGE, "repository name is too long");
-	if (c->service[0] && url_add_query(out, "service", c->service, e) < 0)
-		return -1;
-	return url_add_query(out, "scope", c->scope[0] ? c->scope : scope, e);
+/* One request to the token server. */
+struct asking {
+	struct http_request req;
+	struct http_response got;
+	struct membuf answer;
+	char *basic, *form; /* as far as it needs them */
+	char scope[512];
+};
+
+static struct asking *asking_new(const struct auth *a, struct err *e)
+{
+	struct asking *k = calloc(1, sizeof(*k));
+	const char *scope = a->challenge.scope;
+
+	if (!k) {
+		err_sys(e, ERR_SYSTEM, "ask for a token");
+		return NULL;
+	}
+	k->answer.len_max = TOKEN_ANSWER_MAX;
+	k->req.accept = "application/json";
+	k->req.sent_by = a->asked_net;
+	k->req.body_max = TOKEN_ANSWER_MAX;
+	k->req.total_s = TOKEN_TIMEOUT_S;
+	k->req.sink = membuf_add;
+	k->req.arg = &k->answer;
+	/* For the host as such there is none, whatever it says: some name one that nobody has. */
+	if (!a->repo[0] || (scope[0] ? text_format(k->scope, sizeof(k->scope), "%s", scope)
+				     : text_format(k->scope, sizeof(k->scope), "repository:%s:pull",
+						   a->repo)) == 0)
+		return k;
+	free(k);
+	err_set(e, ERR_AUTH, "'%s' asks for a scope that is too long", a->host);
+	return NULL;
+}
+
+static void asking_free(struct asking *k)
+{
+	if (k->answer.data)
+		explicit_bzero(k->answer.data, k->answer.len);
+	free(k->answer.data);
+	secret_free(k->basic);
+	secret_free(k->form);
+	free(k);
 }
 
 /* The realm comes from the registry, or from whoever sits on a plain HTTP line to it. */
-static int check_realm(const struct auth *a, const struct http_response *resp,
-		       const struct url *realm, struct err *e)
+static int check_realm(const struct auth *a, const struct url *realm, struct err *e)
 {
 	if (realm->https)
 		return 0;
-	if (resp->url.https)
+	if (a->asked.https)
 		return err_set(e, ERR_AUTH, "'%s' names a token server without TLS (%s): refused",
 			       a->host, url_show(realm).s);
 	if (!http_plain_allowed(a->http, realm))
@@ -162,83 +174,188 @@ static int check_realm(const struct auth *a, const struct http_response *resp,
 			e, ERR_AUTH,
 			"'%s' names a token server without TLS on another host (%s): refused",
 			a->host, url_show(realm).s);
-	if (a->creds.found && !url_same_origin(&resp->url, realm))
+	if (a->creds.kind != CREDENTIAL_NONE && !url_same_origin(&a->asked, realm))
 		return err_set(e, ERR_AUTH,
 			       "'%s' wants its password sent to %s over plain HTTP: refused",
 			       a->host, url_show(realm).s);
 	return 0;
 }
 
-static int fetch_token(struct auth *a, const struct http_response *resp, const struct challenge *c,
-		       bool *temporary, struct err *e)
+static int send_asking(struct auth *a, struct asking *k, bool post, bool *temporary, struct err *e)
 {
-	auto_membuf answer = {.len_max = TOKEN_ANSWER_MAX};
-	auto_free struct http_request *req = calloc(1, sizeof(*req));
-	auto_free struct http_response *got = calloc(1, sizeof(*got));
-	auto_free char *basic = NULL;
-	char token[TOKEN_BYTES_MAX];
-	int r;
+	const struct challenge *c = &a->challenge;
 
-	if (!req || !got)
-		return err_sys(e, ERR_SYSTEM, "ask for a token");
-	if (build_token_url(a, c, &req->url, e) < 0 || check_realm(a, resp, &req->url, e) < 0)
+	if (url_parse(c->realm, &k->req.url, e) < 0)
+		return err_wrap(e, "token server named by '%s'", a->host);
+	if (check_realm(a, &k->req.url, e) < 0)
 		return -1;
-	if (a->creds.found && asprintf(&basic, "Basic %s", a->creds.basic) < 0) {
-		basic = NULL;
-		return err_sys(e, ERR_SYSTEM, "ask for a token");
+	if (post) {
+		k->form = token_form(c->service, k->scope, a->creds.secret, e);
+		if (!k->form)
+			return -1;
+	} else {
+		if ((c->service[0] && url_add_query(&k->req.url, "service", c->service, e) < 0) ||
+		    (k->scope[0] && url_add_query(&k->req.url, "scope", k->scope, e) < 0))
+			return -1;
+		if (a->creds.kind != CREDENTIAL_NONE) {
+			char *value = basic_value(&a->creds, e);
+
+			if (!value || asprintf(&k->basic, "Basic %s", value) < 0)
+				k->basic = NULL;
+			secret_free(value);
+			if (!k->basic)
+				return err_sys(e, ERR_SYSTEM, "ask for a token");
+		}
 	}
-	req->authorization = basic;
-	req->accept = "application/json";
-	req->sent_by = resp->net;
-	req->body_max = TOKEN_ANSWER_MAX;
-	req->total_s = TOKEN_TIMEOUT_S;
-	req->sink = membuf_add;
-	req->arg = &answer;
-	if (http_perform(a->http, req, got, e) < 0) {
-		*temporary = got->retry;
+	k->req.form = k->form;
+	k->req.authorization = k->basic;
+	if (http_perform(a->http, &k->req, &k->got, e) < 0) {
+		*temporary = k->got.retry;
 		return err_wrap(e, "token server of '%s'", a->host);
 	}
-	*temporary = http_status_is_temporary(got->status);
-	if (got->status == 401 || got->status == 403)
-		return err_set(e, ERR_AUTH, "token server of '%s': HTTP %ld from %s: %s", a->host,
-			       got->status, url_show(&got->url).s,
-			       a->creds.found ? "it refuses the user name or password"
-					      : LOGIN_WANTED);
-	if (got->status != 200)
-		return err_set(e, ERR_NETWORK, "token server of '%s': HTTP %ld from %s", a->host,
-			       got->status, url_show(&got->url).s);
-	if (parse_token(&answer, token, sizeof(token), e) < 0)
-		return err_wrap(e, "token server of '%s' (%s)", a->host, url_show(&got->url).s);
-	r = set_header(a, "Bearer", token, e);
-	explicit_bzero(token, sizeof(token));
+	return 0;
+}
+
+static struct auth_hint hint_locked(const struct auth *a)
+{
+	const bool hub = strcmp(a->host, "docker.io") == 0;
+	struct auth_hint h;
+	struct text t = TEXT_OVER(h.s);
+
+	if (a->creds.kind != CREDENTIAL_NONE && !a->creds.origin[0])
+		text_add(&t, "it refuses this user name or password");
+	else if (a->creds.kind != CREDENTIAL_NONE)
+		text_addf(&t, "the login from %s was sent; 'imgfetch login %s' changes it",
+			  a->creds.origin, a->host);
+	else
+		text_addf(&t, "no login was sent; if it wants one, 'imgfetch login %s' keeps it",
+			  a->host);
+	if (hub && a->repo[0])
+		text_add(&t, "; Docker Hub says this, too, of what does not exist");
+	return h;
+}
+
+static int judge_token_answer(struct auth *a, struct asking *k, bool *temporary, struct err *e)
+{
+	struct token *token;
+	int r;
+
+	*temporary = http_status_is_temporary(k->got.status);
+	if (k->got.status != 200) {
+		/* Servers differ in how they say that they do not believe us (RFC 6749: 400). */
+		bool refused = k->got.status == 401 || k->got.status == 403 ||
+			       (k->got.status == 400 && k->form);
+
+		regerror_set(&k->got, "token server", refused ? hint_locked(a).s : NULL, e);
+		e->kind = refused ? ERR_AUTH : ERR_NETWORK;
+		return -1;
+	}
+	token = calloc(1, sizeof(*token));
+	if (!token)
+		return err_sys(e, ERR_SYSTEM, "ask for a token");
+	r = token_parse(k->answer.data, k->answer.len, token, e);
+	if (r < 0)
+		err_wrap(e, "token server of '%s' (%s)", a->host, url_show(&k->got.url).s);
+	else
+		r = set_header(a, "Bearer", token->value, e);
+	if (r == 0) {
+		a->renew_ns = now_ns() + token->life_s * NSEC_PER_SEC;
+		/* The old one may be worth nothing any more. */
+		if (k->form && token->refresh[0])
+			r = text_format(a->creds.secret, sizeof(a->creds.secret), "%s",
+					token->refresh);
+	}
+	explicit_bzero(token, sizeof(*token));
+	free(token);
+	return r;
+}
+
+static int fetch_token(struct auth *a, bool *temporary, struct err *e)
+{
+	bool post = a->creds.kind == CREDENTIAL_IDENTITY;
+	struct asking *k = asking_new(a, e);
+	int r;
+
+	if (!k)
+		return -1;
+	r = send_asking(a, k, post, temporary, e);
+	/* A server that knows no POST: "use GET", says the specification. */
+	if (r == 0 && post && (k->got.status == 404 || k->got.status == 405)) {
+		asking_free(k);
+		k = asking_new(a, e);
+		if (!k)
+			return -1;
+		r = send_asking(a, k, false, temporary, e);
+	}
+	if (r == 0)
+		r = judge_token_answer(a, k, temporary, e);
+	asking_free(k);
+	return r;
+}
+
+/* --- challenges ------------------------------------------------------------------------------ */
+
+static int answer_basic(struct auth *a, const char *used, struct err *e)
+{
+	char *value;
+	int r;
+
+	/* An identity token is for token servers. */
+	if (used || a->creds.kind != CREDENTIAL_PASSWORD)
+		return 1;
+	value = basic_value(&a->creds, e);
+	r = value ? set_header(a, "Basic", value, e) : -1;
+	secret_free(value);
 	return r;
 }
 
 static int answer_locked(struct auth *a, const struct http_response *resp, const char *used,
 			 bool *temporary, struct err *e)
 {
-	struct challenge c;
-
 	/* Somebody else was told the same and has a new header already. */
 	if (a->header && (!used || strcmp(used, a->header) != 0))
 		return 0;
-	if (!challenge_parse(resp->www_authenticate, &c))
+	if (!challenge_parse(resp->www_authenticate, &a->challenge))
 		return err_set(e, ERR_AUTH,
 			       "HTTP %ld from %s: it wants a login, but no way that imgfetch knows",
 			       resp->status, url_show(&resp->url).s);
+	a->asked = resp->url;
+	a->asked_net = resp->net;
 	if (!a->looked && credentials_find(a->paths, a->host, a->repo, &a->creds, e) < 0)
 		return -1;
 	a->looked = true;
-	if (c.scheme == CHALLENGE_BEARER)
-		return fetch_token(a, resp, &c, temporary, e);
-	if (!a->creds.found)
-		return err_set(e, ERR_AUTH, "HTTP %ld from %s: %s", resp->status,
-			       url_show(&resp->url).s, LOGIN_WANTED);
-	if (used)
-		return err_set(e, ERR_AUTH,
-			       "HTTP %ld from %s: it refuses the user name or password",
-			       resp->status, url_show(&resp->url).s);
-	return set_header(a, "Basic", a->creds.basic, e);
+	if (a->challenge.scheme == CHALLENGE_BASIC)
+		return answer_basic(a, used, e);
+	if (a->creds.kind == CREDENTIAL_REGISTRY)
+		return used ? 1 : set_header(a, "Bearer", a->creds.secret, e);
+	return fetch_token(a, temporary, e);
+}
+
+/* --- for threads ----------------------------------------------------------------------------- */
+
+char *auth_header(struct auth *a)
+{
+	char *copy;
+	bool temporary;
+	struct err ignored;
+
+	(void)pthread_mutex_lock(&a->lock); /* fails only on misuse */
+	if (a->renew_ns && now_ns() >= a->renew_ns && fetch_token(a, &temporary, &ignored) < 0)
+		a->renew_ns = now_ns() + RENEW_AGAIN_S * NSEC_PER_SEC;
+	copy = a->header ? strdup(a->header) : NULL;
+	(void)pthread_mutex_unlock(&a->lock);
+	return copy;
+}
+
+static void scrub_locked(const struct auth *a, struct err *e)
+{
+	const size_t n = strlen(a->creds.secret);
+	char *at = e->text;
+
+	while (n > 0 && (at = strstr(at, a->creds.secret))) {
+		memset(at, '*', n);
+		at += n;
+	}
 }
 
 int auth_answer(struct auth *a, const struct http_response *resp, const char *used, bool *temporary,
@@ -248,6 +365,26 @@ int auth_answer(struct auth *a, const struct http_response *resp, const char *us
 
 	(void)pthread_mutex_lock(&a->lock);
 	r = answer_locked(a, resp, used, temporary, e);
+	if (r < 0)
+		scrub_locked(a, e);
 	(void)pthread_mutex_unlock(&a->lock);
 	return r;
+}
+
+struct auth_hint auth_hint(struct auth *a)
+{
+	struct auth_hint h;
+
+	(void)pthread_mutex_lock(&a->lock);
+	h = hint_locked(a);
+	(void)pthread_mutex_unlock(&a->lock);
+	return h;
+}
+
+int auth_scrub(struct auth *a, struct err *e)
+{
+	(void)pthread_mutex_lock(&a->lock);
+	scrub_locked(a, e);
+	(void)pthread_mutex_unlock(&a->lock);
+	return -1;
 }

@@ -11,26 +11,37 @@
 /* The state for one repository on one host; shared by its threads. */
 struct auth;
 
-/* host as in the reference (docker.io for Docker Hub). http and paths are borrowed for the life of
- * the result. NULL with ERR_SYSTEM. */
+/* host as in the reference (docker.io for Docker Hub); repo "": for the host as such, then tokens
+ * have no scope. http and paths are borrowed for the life of the result. NULL with ERR_SYSTEM. */
 struct auth *auth_new(struct http *http, const struct credential_paths *paths, const char *host,
 		      const char *repo, struct err *e);
 void auth_free(struct auth *a);
 
-/* The value of the Authorization header to send now (malloc'd), NULL for none. */
+/* Use these (copied) instead of looking for some. Before the first request. */
+void auth_set_credentials(struct auth *a, const struct credentials *creds);
+
+/* The value of the Authorization header to send now (malloc'd, to be wiped and freed), NULL for
+ * none. A token whose life is over is renewed first; if that fails, it is for the registry to say
+ * that it is too old. */
 char *auth_header(struct auth *a);
 
 /* The registry answered 401 (resp) to a request with the header `used` (or NULL): get what it asks
  * for. 0: send the request again with auth_header(). Another thread may have done it meanwhile,
  * then nothing is fetched. Credentials go to the host itself, or to its token server: over https
- * wherever that is, over plain HTTP only if that is at the registry's own address.
- * ERR_AUTH (nothing more to offer, or refused), ERR_NETWORK, ERR_CONFIG (credentials files); with
- * *temporary set true if the token server may do better a little later. */
+ * wherever that is, over plain HTTP only if that is at the registry's own address. 1: there is
+ * nothing (more) to offer, the answer stands. ERR_AUTH (a token server or a helper refuses),
+ * ERR_NETWORK, ERR_CONFIG (credentials files); with *temporary set true if the token server may do
+ * better a little later. */
 int auth_answer(struct auth *a, const struct http_response *resp, const char *used, bool *temporary,
 		struct err *e) NODISCARD;
 
-/* For hints: did requests carry credentials of the user; is there a helper that was not asked? */
-bool auth_has_credentials(struct auth *a);
-bool auth_has_helper(struct auth *a);
+/* For messages about 401 and 403: was a login sent, where is it from, and what can be done? */
+struct auth_hint {
+	char s[640];
+};
+struct auth_hint auth_hint(struct auth *a);
+
+/* Whatever others say may quote our secret: take it out of *e. Always -1. */
+int auth_scrub(struct auth *a, struct err *e);
 
 #endif

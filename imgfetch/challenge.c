@@ -82,6 +82,19 @@ static bool take_params(const char **p, struct challenge *c)
 	}
 }
 
+/* How much we would like to answer it. */
+static unsigned rank(const struct challenge *c)
+{
+	switch (c->scheme) {
+	case CHALLENGE_BEARER:
+		return c->realm[0] ? 3 : 1;
+	case CHALLENGE_BASIC:
+		return 2;
+	default:
+		return 0;
+	}
+}
+
 bool challenge_parse(const char *header, struct challenge *out)
 {
 	struct challenge best = {0};
@@ -107,7 +120,7 @@ bool challenge_parse(const char *header, struct challenge *out)
 			p = s + word + pad;
 		if (!take_params(&p, &c))
 			break;
-		if (c.scheme > best.scheme)
+		if (rank(&c) > rank(&best))
 			best = c;
 	}
 	if (best.scheme == CHALLENGE_NONE)

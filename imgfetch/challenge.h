@@ -17,8 +17,8 @@ struct challenge {
 
 /* Read the header's value (several headers joined by ", "), as in RFC 9110 section 11.6.1: schemes
  * and names in any case, values as tokens or quoted strings with escapes, commas inside quotes.
- * Bearer is preferred to Basic, others are passed over. False if there is none that we know, or the
- * chosen one has a value too long to keep. */
+ * Bearer is preferred to Basic unless it names no token server, others are passed over. False if
+ * there is none that we know, or the chosen one has a value too long to keep. */
 bool challenge_parse(const char *header, struct challenge *out);
 
 #endif

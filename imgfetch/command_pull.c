@@ -90,13 +90,7 @@ static int pull_never(const struct opts *o, const char *path, struct progress **
 
 int command_pull(const struct opts *o, const char *path, struct err *e)
 {
-	const struct credential_paths paths = {
-		.authfile = o->authfile ? o->authfile : getenv("REGISTRY_AUTH_FILE"),
-		.docker_config = getenv("DOCKER_CONFIG"),
-		.runtime_dir = getenv("XDG_RUNTIME_DIR"),
-		.config_home = getenv("XDG_CONFIG_HOME"),
-		.home = getenv("HOME"),
-	};
+	struct credential_paths paths;
 	const struct http_opts ho = {
 		.connect_s = CONNECT_TIMEOUT_S,
 		.stall_s = o->timeout_s		  ? o->timeout_s
@@ -113,6 +107,7 @@ int command_pull(const struct opts *o, const char *path, struct err *e)
 		return -1;
 	if (o->policy == PULL_NEVER)
 		return pull_never(o, path, &progress, e);
+	credentials_paths_from_env(o->authfile, &paths);
 	if (store_create(path, &st, e) < 0)
 		return command_store_fault(e);
 	if (o->ref.kind == REF_OCI)

@@ -436,6 +436,10 @@ static CURLcode set_options(CURL *c, struct transfer *t, const struct url *url,
 	if (netaddr_host_is_loopback(url->host))
 		SET(CURLOPT_PROXY, ""); /* what is on this machine is no proxy's business */
 	SET(CURLOPT_NOBODY, t->req->head ? 1L : 0L);
+	if (t->req->form) {
+		SET(CURLOPT_POSTFIELDSIZE, (long)strlen(t->req->form));
+		SET(CURLOPT_POSTFIELDS, t->req->form); /* not copied; also sets its Content-Type */
+	}
 	SET(CURLOPT_TIMEOUT, (long)t->req->total_s);
 	SET(CURLOPT_HTTPHEADER, headers);
 	if (range)
@@ -543,6 +547,7 @@ static int perform_hop(struct http *h, struct transfer *t, const struct url *url
 	if (!add_header(&headers, "Accept", t->req->accept) ||
 	    !add_header(&headers, "Accept-Encoding", "identity") ||
 	    !add_header(&headers, "Authorization", authorization) ||
+	    !add_header(&headers, "Expect", t->req->form ? "" : NULL) ||
 	    set_options(hd->curl, t, url, headers, t->req->range_from ? range : NULL) != CURLE_OK)
 		err_set(t->e, ERR_SYSTEM, "%s: cannot set up the request", url_show(url).s);
 	else
@@ -581,6 +586,17 @@ static int check_plain(const struct http *h, const struct url *url, const struct
 		       url_show(url).s);
 }
 
+/* A form holds a login: it goes where its sender meant it to, or nowhere. */
+static int check_form(const struct http_request *req, const struct http_response *resp,
+		      const struct url *next, struct err *e)
+{
+	if (!req->form ||
+	    ((resp->status == 307 || resp->status == 308) && url_same_origin(&resp->url, next)))
+		return 0;
+	return err_set(e, ERR_AUTH, "%s: redirects a request that holds a login (to %s): refused",
+		       url_show(&resp->url).s, url_show(next).s);
+}
+
 /* Addresses in URLs are judged before anything is sent: through a proxy, on_open_socket would see
  * only the proxy's. */
 static int check_literal(const struct url *url, enum net_class sent_by, struct err *e)
@@ -612,7 +628,8 @@ int http_perform(struct http *h, const struct http_request *req, struct http_res
 				       url_show(&req->url).s, HTTP_REDIRECTS_MAX);
 		if (url_resolve(&resp->url, t.location, &next, e) < 0)
 			return err_wrap(e, "%s: bad redirect", url_show(&resp->url).s);
-		if (check_plain(h, &next, &resp->url, e) < 0 ||
+		if (check_form(req, resp, &next, e) < 0 ||
+		    check_plain(h, &next, &resp->url, e) < 0 ||
 		    check_literal(&next, resp->net, e) < 0)
 			return -1;
 		/* For good: a later hop that leads back gets no token either. */

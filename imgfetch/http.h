@@ -35,6 +35,7 @@ bool http_plain_allowed(const struct http *h, const struct url *u);
 struct http_request {
 	struct url url;
 	bool head;	    /* HEAD, else GET */
+	const char *form;   /* POST with this text as application/x-www-form-urlencoded, or NULL */
 	const char *accept; /* Accept header, or NULL */
 	const char
 		*authorization; /* value of the header, or NULL. Only sent to the origin of url */
@@ -76,7 +77,8 @@ bool http_status_is_temporary(long status);
 /* One request with its redirects. 0: *resp holds an answer, whatever its status (a redirect status
  * only if it had no target). -1: no answer or an aborted one; resp->retry and body_bytes are
  * valid. ERR_NETWORK, ERR_VERIFY (body_max), ERR_AUTH (refused redirect), or what the sink
- * said. Thread-safe. */
+ * said. A form is a secret: no message shows it, and it follows a redirect only within its origin
+ * and only as what it is (307, 308); any other is ERR_AUTH. Thread-safe. */
 int http_perform(struct http *h, const struct http_request *req, struct http_response *resp,
 		 struct err *e) NODISCARD;
 

@@ -73,6 +73,29 @@ void jv_free(struct jv *root)
 	json_decref((json_t *)(void *)root);
 }
 
+/* jansson gives no write access to its strings, but they are ours and about to be freed. Recurses
+ * as deep as jv_parse allows. */
+static void wipe_strings(const json_t *v)
+{
+	void *iter;
+	size_t i;
+	const json_t *element;
+
+	if (json_is_string(v))
+		explicit_bzero((char *)(uintptr_t)json_string_value(v), json_string_length(v));
+	json_array_foreach((json_t *)(uintptr_t)v, i, element) wipe_strings(element);
+	for (iter = json_object_iter((json_t *)(uintptr_t)v); iter;
+	     iter = json_object_iter_next((json_t *)(uintptr_t)v, iter))
+		wipe_strings(json_object_iter_value(iter));
+}
+
+void jv_wipe(struct jv *root)
+{
+	if (root)
+		wipe_strings(in(root));
+	jv_free(root);
+}
+
 bool jv_is_object(const struct jv *v)
 {
 	return json_typeof(in(v)) == JSON_OBJECT;

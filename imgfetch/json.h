@@ -23,6 +23,9 @@ int jv_parse(const char *data, size_t len, struct jv **out, struct err *e) NODIS
 /* For the root only. NULL is fine. */
 void jv_free(struct jv *root);
 
+/* The same for a document with secrets: overwrites its texts before. */
+void jv_wipe(struct jv *root);
+
 static inline void cleanup_jv(struct jv **root)
 {
 	jv_free(*root);

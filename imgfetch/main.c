@@ -8,7 +8,9 @@
  *   command.h  what each command does: command_pull.c, command_store.c
  *   pull.c     from a reference to a stored image, in the order: what does the reference mean now?
  *              is that here? manifest, configuration, layers, descriptor, name
- *   source.h   where bytes come from: registry.c (over http.c, with auth.c), layout.c
+ *   source.h   where bytes come from: registry.c (over http.c), layout.c
+ *   auth.c     logins: credentials.c finds them (authfile.c, helper.c), token.c speaks to token
+ *              servers
  *   manifest.c, imgconfig.c, platform.c, url.c, challenge.c, ...: pure parsers
  *   worker.c   threads: each layer is downloaded, hashed, inflated, hashed again and unpacked as
  *              one stream; commit.c moves what is complete and verified into the store
@@ -122,6 +124,9 @@ static int run(int argc, char **argv, struct err *e)
 	/* Nor is a file that ulimit(1) does not allow: write(2) says EFBIG then. */
 	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return err_sys(e, ERR_SYSTEM, "ignore SIGXFSZ");
+	/* Whoever ignores it has no children to wait for; we may run a credential helper. */
+	if (signal(SIGCHLD, SIG_DFL) == SIG_ERR)
+		return err_sys(e, ERR_SYSTEM, "listen to SIGCHLD");
 	if (opts_parse(argc, argv, &o, e) < 0)
 		return -1;
 	if (o.version)

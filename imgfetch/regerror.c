@@ -13,23 +13,37 @@ struct reason {
 	char message[120];
 };
 
-/* {"errors":[{"code":"MANIFEST_UNKNOWN","message":"..."}]}; anything else gives empty texts. */
+static void take(const struct jv *obj, const char *key, char *out, size_t size)
+{
+	const char *text = NULL;
+	struct err ignored;
+
+	if (!out[0] && jv_get_string(obj, key, JV_OPTIONAL, 4096, &text, &ignored) == 0 && text)
+		(void)snprintf(out, size, "%s", text); /* a head will do */
+}
+
+/* {"errors":[{"code":"MANIFEST_UNKNOWN","message":"..."}]} of registries,
+ * {"error":"invalid_grant","error_description":"..."} of OAuth, {"details":"..."} of Docker Hub's
+ * token server; anything else gives empty texts. */
 static void read_reason(const struct http_response *resp, struct reason *out)
 {
 	auto_jv doc = NULL;
 	const struct jv *errors = NULL, *first = NULL;
-	const char *code = NULL, *message = NULL;
 	size_t count = 0;
 	struct err ignored;
 
-	if (jv_parse(resp->error_body, resp->error_len, &doc, &ignored) < 0 || !jv_is_object(doc) ||
-	    jv_get_array(doc, "errors", JV_REQUIRED, 1000, &errors, &count, &ignored) < 0 ||
-	    count == 0 || jv_object_at(errors, 0, &first, &ignored) < 0)
+	if (jv_parse(resp->error_body, resp->error_len, &doc, &ignored) < 0 || !jv_is_object(doc))
 		return;
-	if (jv_get_string(first, "code", JV_OPTIONAL, 4096, &code, &ignored) == 0 && code)
-		(void)snprintf(out->code, sizeof(out->code), "%s", code); /* a head will do */
-	if (jv_get_string(first, "message", JV_OPTIONAL, 4096, &message, &ignored) == 0 && message)
-		(void)snprintf(out->message, sizeof(out->message), "%s", message);
+	if (jv_get_array(doc, "errors", JV_OPTIONAL, 1000, &errors, &count, &ignored) == 0 &&
+	    count > 0 && jv_object_at(errors, 0, &first, &ignored) == 0) {
+		take(first, "code", out->code, sizeof(out->code));
+		take(first, "message", out->message, sizeof(out->message));
+		return;
+	}
+	take(doc, "error", out->code, sizeof(out->code));
+	take(doc, "error_description", out->message, sizeof(out->message));
+	take(doc, "details", out->message, sizeof(out->message));
+	take(doc, "message", out->message, sizeof(out->message));
 }
 
 static enum err_kind kind_of(long status, const char *code)

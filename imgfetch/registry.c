@@ -15,12 +15,13 @@
 #include "imgfetch/manifest.h"
 #include "imgfetch/membuf.h"
 #include "imgfetch/regerror.h"
+#include "imgfetch/secret.h"
 
 #define TRIES		   3
 #define BACKOFF_MS	   250 /* doubled for each further try, plus up to as much at random */
 #define RETRY_AFTER_MAX_S  60
 #define MANIFEST_TIMEOUT_S 30
-#define LOGINS_MAX	   2 /* per request: one for the challenge, one for an expired token */
+#define LOGINS_MAX	   2 /* in a row: one for the challenge, one for an expired token */
 
 struct registry {
 	struct source source; /* first: this is a source */
@@ -191,26 +192,29 @@ static bool is_temporary(const struct http_response *resp)
 	return http_status_is_temporary(resp->status) && resp->retry_after_s <= RETRY_AFTER_MAX_S;
 }
 
+/* An answer that is an error, in words. */
+static int refuse(struct attempt *a, const char *what, struct err *e)
+{
+	bool forbidden = a->resp.status == 401 || a->resp.status == 403;
+
+	regerror_set(&a->resp, what, forbidden ? auth_hint(a->r->auth).s : NULL, e);
+	return auth_scrub(a->r->auth, e);
+}
+
+/* 0: try again; 1: the answer stands; -1 */
 static int log_in(struct attempt *a, const char *used, bool *temporary, struct err *e)
 {
+	int r;
+
 	/* Only the registry itself may ask for a login, not a place it redirects to. */
 	if (!url_same_origin(&a->req.url, &a->resp.url))
 		return regerror_set(&a->resp, "redirected request", "no login is sent there", e);
-	if (a->logins == LOGINS_MAX) {
-		if (auth_has_credentials(a->r->auth))
-			return regerror_set(&a->resp, a->kind, "these credentials may not read it",
-					    e);
-		if (auth_has_helper(a->r->auth))
-			return regerror_set(&a->resp, a->kind,
-					    "credential helpers are not supported yet: put the "
-					    "login into 'auths'",
-					    e);
-		return regerror_set(&a->resp, a->kind, NULL, e);
-	}
-	if (auth_answer(a->r->auth, &a->resp, used, temporary, e) < 0)
-		return -1;
-	a->logins++;
-	return 0;
+	if (a->logins == LOGINS_MAX)
+		return 1;
+	r = auth_answer(a->r->auth, &a->resp, used, temporary, e);
+	if (r == 0)
+		a->logins++;
+	return r;
 }
 
 enum verdict { DONE, AGAIN, FAILED };
@@ -263,12 +267,15 @@ static int transfer(struct attempt *a, const char *authorization, struct err *e)
 
 static enum verdict try_once(struct attempt *a, struct err *e)
 {
-	auto_free char *header = auth_header(a->r->auth);
+	auto_secret header = auth_header(a->r->auth);
 	const struct http_response *resp = &a->resp;
 	struct blob_flow *f = a->flow;
 	bool temporary = false;
 	int r = transfer(a, header, e);
 
+	/* It had let us in: a token that is too old later is another matter. */
+	if (resp->status >= 200 && resp->status <= 299)
+		a->logins = 0;
 	if (r == 0 && a->r->may_upgrade && !a->req.url.https && is_tls_complaint(resp)) {
 		upgrade(a->r);
 		return AGAIN;
@@ -280,8 +287,8 @@ static enum verdict try_once(struct attempt *a, struct err *e)
 	}
 	if (r == 0 && resp->status == 401) {
 		r = log_in(a, header, &temporary, e);
-		if (r == 0)
-			return AGAIN;
+		if (r >= 0)
+			return r == 0 ? AGAIN : DONE;
 		if (!temporary || ++a->failures == TRIES)
 			return FAILED;
 		return back_off(a, -1, e) < 0 ? FAILED : AGAIN;
@@ -374,7 +381,7 @@ static int get_manifest(struct source *src, const struct ref *ref, const struct 
 	if (perform(a, e) < 0)
 		return -1;
 	if (a->resp.status != 200)
-		return regerror_set(&a->resp, "manifest", NULL, e);
+		return refuse(a, "manifest", e);
 	if (body.len == 0)
 		return err_set(e, ERR_VERIFY, "manifest from %s is empty",
 			       url_show(&a->resp.url).s);
@@ -406,7 +413,7 @@ static int resume_blob(struct source *src, const struct blob_desc *blob, uint64_
 	if (perform(a, e) < 0)
 		return -1;
 	if (a->resp.status != 200 && a->resp.status != 206)
-		return regerror_set(&a->resp, "blob", NULL, e);
+		return refuse(a, "blob", e);
 	return 0;
 }
 

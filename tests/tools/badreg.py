@@ -5,7 +5,7 @@
 badreg.py DIR: listens on three ports of 127.0.0.1: the registry; "elsewhere", which only logs and
 serves blobs; and, if DIR/tls.pem holds a certificate and its key, the registry over TLS. Writes
 "PORT PORT2 PORT3" to DIR/ports when ready, and each request as one line
-"PORT METHOD PATH authorization" to DIR/log. Ends when its standard input does.
+"PORT METHOD PATH authorization [form]" to DIR/log. Ends when its standard input does.
 """
 import base64
 import gzip
@@ -20,6 +20,9 @@ import struct
 import sys
 import tarfile
 import threading
+
+sys.dont_write_bytecode = True
+from authreg import Auth  # noqa: E402
 
 OCI = "application/vnd.oci.image."
 MANIFEST, INDEX = OCI + "manifest.v1+json", OCI + "index.v1+json"
@@ -163,9 +166,23 @@ for name in """
     documents[name] = GOOD
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+def many_layers(count):
+    tars = [tar({f"file{i}": NOISE[i:]}) for i in range(count)]
+    return manifest(config(OWN, diff_ids=[digest(t) for t in tars]),
+                    [desc(gzip.compress(t, 1, mtime=0), LAYER) for t in tars])
+
+
+for name in """
+    identity rotate nopost post-here post-there post-get direct resume brief ngc both norealm never
+    """.split():
+    documents[f"auth-{name}"] = GOOD
+documents["auth-expire"] = many_layers(8)
+
+
+class Handler(Auth, http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     elsewhere = False
+    form = ""
 
     def log_message(self, *args):
         pass
@@ -173,7 +190,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def note(self):
         with lock, open(os.path.join(sys.argv[1], "log"), "a") as log:
             print(self.server.server_port, self.command, self.path,
-                  self.headers.get("Authorization", "-"), file=log)
+                  self.headers.get("Authorization", "-"), *self.form.split(), file=log)
 
     def count(self, what):
         with lock:
@@ -217,6 +234,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_HEAD(self):
         self.do_GET()
 
+    def do_POST(self):
+        self.form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        if self.headers.get("Content-Type") != "application/x-www-form-urlencoded":
+            self.form = ""
+        self.do_GET()
+
     def do_GET(self):
         self.note()
         self.ports = self.server.ports
@@ -225,6 +248,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.repo = parts[1] if len(parts) > 1 else ""
         if self.elsewhere:
             return self.answer(200, blobs.get(parts[-1], b'{"token":"stolen"}'))
+        if self.auth_handles(path):
+            return None
         if path == "/token":
             return self.token()
         if path.startswith("/hop/"):
@@ -326,6 +351,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.repo == "config-digest":
                 data = data.replace(b"hello", b"hullo")
             return self.answer(200, data)
+        if self.auth_blob(data):
+            return None
         n, half = self.count("layer"), len(data) // 2
         what = self.repo
         if what == "layer-digest":
