@@ -89,6 +89,7 @@ imgfetch_net_src += imgfetch/imgconfig.c
 imgfetch_net_src += imgfetch/json.c
 imgfetch_net_src += imgfetch/layout.c
 imgfetch_net_src += imgfetch/main.c
+imgfetch_net_src += imgfetch/limits.c
 imgfetch_net_src += imgfetch/manifest.c
 imgfetch_net_src += imgfetch/membuf.c
 imgfetch_net_src += imgfetch/mirrors.c
@@ -159,7 +160,7 @@ isolate_libs  := -lcap
 isal_libs := $(if $(ISAL),-lisal)
 imgfetch_libs := -lcurl -ljansson -larchive -lzstd $(isal_libs) -lz -lcrypto -lpthread
 
-config_src := imgfetch/conffile.c imgfetch/config.c imgfetch/hostrules.c \
+config_src := imgfetch/conffile.c imgfetch/config.c imgfetch/hostrules.c imgfetch/limits.c \
 	imgfetch/registriesconf.c imgfetch/registriesconf_load.c imgfetch/url.c
 
 # One line a test, so that lines can be added side by side.
@@ -248,6 +249,8 @@ unit_libs_test_unpack := $(unpack_libs)
 unit_tests += test_confine
 unit_objs_test_confine := imgfetch/confine.c
 unit_libs_test_confine := -lpthread
+unit_tests += test_limits
+unit_objs_test_limits := imgfetch/limits.c
 unit_tests += test_worker
 unit_objs_test_worker := $(imgfetch_data_src) tests/unit/tarmake.c
 unit_libs_test_worker := -larchive -lzstd $(isal_libs) -lz -lcrypto -lpthread

@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/storepath.h"
 #include "common/text.h"
+#include "imgfetch/clock.h"
 #include "imgfetch/command.h"
 #include "imgfetch/http.h"
 #include "imgfetch/layout.h"
@@ -43,14 +43,6 @@ static struct source *open_registry(const struct opts *o, struct http *http,
 	return mirrors_open(http, paths, &o->ref, endpoints, (size_t)n, progress, e);
 }
 
-static uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 static int run_pull(const struct opts *o, const struct store *st, struct source *src,
 		    struct progress **progress, struct err *e)
 {
@@ -58,17 +50,18 @@ static int run_pull(const struct opts *o, const struct store *st, struct source 
 		.platform = o->platform,
 		.policy = o->policy,
 		.downloads = o->jobs ? o->jobs : o->config->jobs,
+		.limits = limits_merge(&o->limits, &o->config->limits),
 		.no_sync = o->no_sync,
 		.progress = *progress,
 	};
-	uint64_t began_ns = mono_ns();
+	uint64_t began_ns = clock_mono_ns();
 	struct pull_result result;
 
 	if (pull_image(st, src, &o->ref, &po, &result, e) < 0)
 		return -1;
 	progress_free(take_ptr(*progress)); /* before anything else is printed */
 	if (o->json)
-		return report_pull(st, &o->ref, &result, mono_ns() - began_ns, stdout, e);
+		return report_pull(st, &o->ref, &result, clock_mono_ns() - began_ns, stdout, e);
 	printf("%s\n", digest_text(&result.digest).s);
 	return 0;
 }

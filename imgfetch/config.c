@@ -47,6 +47,15 @@ static int key_timeout(struct config *c, const struct setting *s, struct err *e)
 	return number(s, 3600, &c->timeout_s, e);
 }
 
+static int key_limit(struct config *c, const struct setting *s, struct err *e)
+{
+	if (limits_set(&c->limits, s->key, s->value, e) < 0) {
+		e->kind = ERR_CONFIG;
+		return -1;
+	}
+	return 0;
+}
+
 static bool is_host(const char *s)
 {
 	struct url u;
@@ -146,6 +155,11 @@ static const struct {
 	{"mirror", key_mirror, true},
 	{"rewrite", key_rewrite, true},
 	{"blocked", key_blocked, true},
+	{"max_layer_size", key_limit, false},
+	{"max_image_size", key_limit, false},
+	{"max_entries", key_limit, false},
+	{"max_ratio", key_limit, false},
+	{"max_unpack_time", key_limit, false},
 };
 
 static int set_key(struct config *c, const char *from, char *key, char *value, struct err *e)

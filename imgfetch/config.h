@@ -6,6 +6,7 @@
 #include "common/defs.h"
 #include "common/err.h"
 #include "imgfetch/hostrules.h"
+#include "imgfetch/limits.h"
 #include "imgfetch/registriesconf.h"
 
 #define CONFIG_PLAIN_MAX 64
@@ -14,6 +15,7 @@
 struct config {
 	unsigned jobs;	    /* layers at a time */
 	unsigned timeout_s; /* no progress for so long ends a transfer */
+	struct limits limits;
 	size_t plain_count;
 	char *plain[CONFIG_PLAIN_MAX]; /* "host[:port]" that may be asked without TLS */
 	struct hostrules rules;

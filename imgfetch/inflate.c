@@ -353,12 +353,14 @@ static int check_limits(const struct inflate *in, struct err *e)
 	const struct inflate_limits *l = &in->limits;
 
 	if (in->out_bytes > l->bytes)
-		return err_set(e, ERR_VERIFY, "larger than %llu bytes when uncompressed",
+		return err_set(e, ERR_VERIFY,
+			       "larger than %llu bytes when uncompressed (max_layer_size)",
 			       (unsigned long long)l->bytes);
 	if (in->out_bytes > l->ratio_from_bytes && in->out_bytes / l->ratio > in->in_bytes)
-		return err_set(e, ERR_VERIFY,
-			       "compressed more than %llu : 1, which no honest layer is",
-			       (unsigned long long)l->ratio);
+		return err_set(
+			e, ERR_VERIFY,
+			"compressed more than %llu : 1, which no honest layer is (max_ratio)",
+			(unsigned long long)l->ratio);
 	return 0;
 }
 

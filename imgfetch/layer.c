@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "imgfetch/clock.h"
 #include "imgfetch/confine.h"
 #include "imgfetch/inflate.h"
 #include "imgfetch/ring.h"
@@ -48,6 +49,9 @@ struct pipeline {
 	struct unpack_info info;
 	struct listwriter *list;
 	struct digest list_digest;
+
+	uint64_t unpack_ns,
+		unpack_from_ns; /* the unpacker's own: at work until it last waited; since */
 
 	/* The download's own. */
 	struct sha256 *blob_hash;
@@ -253,8 +257,15 @@ static void *inflate_main(void *arg)
 static ssize_t take_tar(void *arg, const void **data, struct err *e)
 {
 	struct pipeline *p = arg;
-	ssize_t n = ring_read(p->tar, data);
+	uint64_t max_ns = p->job->unpack_ns_max;
 
+	/* A small archive can make much work: names in deep directories, holes, links. */
+	p->unpack_ns += clock_mono_ns() - p->unpack_from_ns;
+	if (max_ns > 0 && p->unpack_ns > max_ns)
+		return err_set(e, ERR_VERIFY, "unpacking takes more than %llu s (max_unpack_time)",
+			       (unsigned long long)(max_ns / NSEC_PER_SEC));
+	ssize_t n = ring_read(p->tar, data);
+	p->unpack_from_ns = clock_mono_ns();
 	return n < 0 ? stage_stopped(&p->unpack, e) : n;
 }
 
@@ -266,6 +277,7 @@ static int unpack_stage(struct pipeline *p, struct err *e)
 		return err_sys(e, ERR_SYSTEM, "unshare the umask");
 	if (confine_thread(p->job->dir_fd, e) < 0)
 		return -1;
+	p->unpack_from_ns = clock_mono_ns();
 	if (unpack_tar(p->job->dir_fd, take_tar, p, &p->limits, p->list, &p->info, e) < 0)
 		return -1;
 	return listwriter_finish(p->list, &p->list_digest, e);

@@ -27,6 +27,9 @@ struct layer_job {
 	int list_fd; /* of an empty file, for the list of what is made */
 	bool owners; /* see listwriter_new */
 	struct unpack_limits limits;
+	uint64_t unpack_ns_max; /* that unpacking may take, not counting what it waits for data; 0:
+				 * any
+				 */
 	struct progress_item *progress; /* may be NULL */
 	const atomic_bool *stop;	/* true: end soon, with an error that nobody needs to see */
 	/* What there is of the blob comes from here, and what arrives goes there, too, until

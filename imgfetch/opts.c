@@ -22,6 +22,7 @@ enum option_bit {
 	OPT_PULL = 1 << 7,
 	OPT_OFFLINE = 1 << 8,
 	OPT_REMOVE = 1 << 9,
+	OPT_LIMITS = 1 << 10,
 };
 
 static const struct {
@@ -38,6 +39,7 @@ static const struct {
 	{OPT_PULL, "--pull"},
 	{OPT_OFFLINE, "--offline"},
 	{OPT_REMOVE, "--remove"},
+	{OPT_LIMITS, "--max-..."},
 };
 
 static const struct {
@@ -59,7 +61,7 @@ static const struct {
 } commands[] = {
 	{"pull", COMMAND_PULL,
 	 OPT_PLAIN_HTTP | OPT_PLATFORM | OPT_JOBS | OPT_NO_SYNC | OPT_AUTHFILE | OPT_TIMEOUT |
-		 OPT_JSON | OPT_PULL | OPT_OFFLINE,
+		 OPT_JSON | OPT_PULL | OPT_OFFLINE | OPT_LIMITS,
 	 true, "pull REF       bring an image into the store, print its digest"},
 	{"list", COMMAND_LIST, OPT_JSON, false, "list           show the images in the store"},
 	{"inspect", COMMAND_INSPECT, OPT_JSON, true,
@@ -206,6 +208,37 @@ static int on_remove(void *ctx, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_limit(struct opts *o, const char *name, const char *value, struct err *e)
+{
+	o->given |= OPT_LIMITS;
+	return limits_set(&o->limits, name, value, e) < 0 ? -1 : 0;
+}
+
+static int on_max_layer_size(void *ctx, const char *value, struct err *e)
+{
+	return set_limit(ctx, "--max-layer-size", value, e);
+}
+
+static int on_max_image_size(void *ctx, const char *value, struct err *e)
+{
+	return set_limit(ctx, "--max-image-size", value, e);
+}
+
+static int on_max_entries(void *ctx, const char *value, struct err *e)
+{
+	return set_limit(ctx, "--max-entries", value, e);
+}
+
+static int on_max_ratio(void *ctx, const char *value, struct err *e)
+{
+	return set_limit(ctx, "--max-ratio", value, e);
+}
+
+static int on_max_unpack_time(void *ctx, const char *value, struct err *e)
+{
+	return set_limit(ctx, "--max-unpack-time", value, e);
+}
+
 static int on_help(void *ctx, const char *value, struct err *e)
 {
 	struct opts *o = ctx;
@@ -241,6 +274,16 @@ static const struct optab_row rows[] = {
 	{"jobs", 'j', OPTAB_REQUIRED, "N", "layers downloaded at a time (default: 4)", on_jobs},
 	{"timeout", 0, OPTAB_REQUIRED, "SECONDS", "give up when nothing moves (default: 20)",
 	 on_timeout},
+	{"max-layer-size", 0, OPTAB_REQUIRED, "SIZE", "of a layer, uncompressed (default: 64G)",
+	 on_max_layer_size},
+	{"max-image-size", 0, OPTAB_REQUIRED, "SIZE", "of all files of an image (default: 256G)",
+	 on_max_image_size},
+	{"max-entries", 0, OPTAB_REQUIRED, "N", "files and others in a layer (default: 2000000)",
+	 on_max_entries},
+	{"max-ratio", 0, OPTAB_REQUIRED, "N", "a layer, uncompressed : compressed (default: 250)",
+	 on_max_ratio},
+	{"max-unpack-time", 0, OPTAB_REQUIRED, "SECONDS", "for a layer's files (default: 3600)",
+	 on_max_unpack_time},
 	{"no-sync", 0, OPTAB_NONE, NULL, "do not wait for the disk", on_no_sync},
 	{"remove", 0, OPTAB_NONE, NULL, "flatten: take the tree away again", on_remove},
 	{"quiet", 'q', OPTAB_NONE, NULL, "no progress", on_quiet},

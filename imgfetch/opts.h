@@ -7,6 +7,7 @@
 #include "common/err.h"
 #include "common/ref.h"
 #include "imgfetch/config.h"
+#include "imgfetch/limits.h"
 #include "imgfetch/platform.h"
 #include "imgfetch/pull.h"
 
@@ -32,6 +33,7 @@ struct opts {
 	unsigned timeout_s; /* --timeout: no progress for so long ends a transfer; 0: not given */
 	enum pull_policy policy; /* --pull; PULL_NEVER: also --offline, for what comes by network */
 	bool remove;		 /* flatten --remove */
+	struct limits limits;	 /* --max-...; what is 0 was not given */
 	bool plain_http, quiet, no_sync, json;
 	bool help, version; /* then nothing else is filled or checked */
 	unsigned given;	    /* bits of options that not every command has */

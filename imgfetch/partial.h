@@ -24,7 +24,7 @@ struct partial {
 	int tmp_fd;	     /* <store>/tmp, O_PATH */
 	uint64_t have_bytes; /* in the file */
 	int why;	     /* errno of what made it unusable, or 0 */
-	char name[96];
+	char name[sizeof("blob-") + DIGEST_TEXT_MAX];
 };
 
 #define PARTIAL_NONE ((struct partial){.fd = -1, .tmp_fd = -1})

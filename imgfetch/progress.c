@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/fdio.h"
 #include "common/text.h"
+#include "imgfetch/clock.h"
 
 #define LABEL_MAX	32
 #define DRAW_EVERY_NS	(100 * NSEC_PER_MSEC)
@@ -38,14 +38,6 @@ struct progress {
 	unsigned drawn;		     /* lines of bars on the screen, the cursor below them */
 	uint64_t drawn_ns;
 };
-
-static uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 struct progress *progress_new(int fd, bool quiet, struct err *e)
 {
@@ -159,7 +151,7 @@ static void put_line(struct progress *p, const char *line)
 	text_add(&t, "\n");
 	put(p, &t);
 	if (p->terminal && p->items)
-		draw(p, mono_ns());
+		draw(p, clock_mono_ns());
 }
 
 static void put_message(struct progress *p, const char *prefix, const char *fmt, va_list ap)
@@ -206,7 +198,7 @@ struct progress_item *progress_start(struct progress *p, const char *label, uint
 	text_add_quoted(&t, label, strlen(label));
 	it->owner = p;
 	it->total_bytes = total_bytes;
-	it->started_ns = mono_ns();
+	it->started_ns = clock_mono_ns();
 	pthread_mutex_lock(&p->mutex);
 	struct progress_item **end = &p->items;
 	while (*end)
@@ -228,7 +220,7 @@ static void advance(struct progress_item *it, uint64_t bytes, bool kept)
 	if (kept)
 		it->kept_bytes += bytes;
 	if (p->terminal) {
-		uint64_t now = mono_ns();
+		uint64_t now = clock_mono_ns();
 		if (now - p->drawn_ns >= DRAW_EVERY_NS)
 			draw(p, now);
 	}
@@ -251,7 +243,7 @@ void progress_restart(struct progress_item *it)
 		return;
 	pthread_mutex_lock(&it->owner->mutex);
 	it->done_bytes = it->kept_bytes = 0;
-	it->started_ns = mono_ns();
+	it->started_ns = clock_mono_ns();
 	pthread_mutex_unlock(&it->owner->mutex);
 }
 
@@ -273,11 +265,11 @@ void progress_finish(struct progress_item *it, const char *state)
 		if (it->done_bytes > 0) {
 			text_add(&t, ", ");
 			add_size(&t, (double)it->done_bytes);
-			text_addf(&t, " in %.1f s", seconds_since(it->started_ns, mono_ns()));
+			text_addf(&t, " in %.1f s", seconds_since(it->started_ns, clock_mono_ns()));
 		}
 		put_line(p, line);
 	} else if (p->terminal) {
-		draw(p, mono_ns());
+		draw(p, clock_mono_ns());
 	}
 	pthread_mutex_unlock(&p->mutex);
 	free(it);

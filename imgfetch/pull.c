@@ -249,10 +249,19 @@ static int fetch_config(struct pull *p, struct err *e)
 
 static int fetch_layers(struct pull *p, struct err *e)
 {
+	const struct limits *l = &p->opts->limits;
 	size_t count = p->manifest.layer_count;
 	auto_free struct layer_spec *specs = calloc(count, sizeof(*specs));
 	struct worker_opts opts = {
 		.downloads = p->opts->downloads,
+		.limits =
+			{
+				.bytes = l->layer_bytes,
+				.entries = l->entries,
+				.ratio = (unsigned)l->ratio,
+			},
+		.image_bytes_max = l->image_bytes,
+		.unpack_ns_max = l->unpack_s * NSEC_PER_SEC,
 		.no_sync = p->opts->no_sync,
 		.progress = p->opts->progress,
 		.stats = &p->fetched,

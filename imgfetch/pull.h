@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "common/ref.h"
 #include "common/store.h"
+#include "imgfetch/limits.h"
 #include "imgfetch/platform.h"
 #include "imgfetch/progress.h"
 #include "imgfetch/source.h"
@@ -24,7 +25,8 @@ enum pull_policy {
 struct pull_opts {
 	enum pull_policy policy;
 	struct platform platform;
-	unsigned downloads; /* layers in flight, 0: the default */
+	struct limits limits; /* all of them said */
+	unsigned downloads;   /* layers in flight, 0: the default */
 	bool no_sync;
 	struct progress *progress; /* may be NULL */
 };

@@ -231,9 +231,17 @@ static int do_file(struct unpack *u, struct err *e)
 	struct digest content = {0};
 
 	if (size < 0 || (uint64_t)size > u->limits.bytes - u->bytes)
-		return err_set(e, ERR_VERIFY, "'%s' makes it larger than %llu bytes",
+		return err_set(e, ERR_VERIFY,
+			       "'%s' makes it larger than %llu bytes (max_layer_size)",
 			       text_quote(u->name.path).s, (unsigned long long)u->limits.bytes);
 	u->bytes += (uint64_t)size;
+	if (u->limits.image_bytes &&
+	    atomic_fetch_add(u->limits.image_bytes, (uint64_t)size) + (uint64_t)size >
+		    u->limits.image_bytes_max)
+		return err_set(e, ERR_VERIFY,
+			       "'%s' makes the image larger than %llu bytes (max_image_size)",
+			       text_quote(u->name.path).s,
+			       (unsigned long long)u->limits.image_bytes_max);
 	auto_fd fd = layerdir_make_file(u->dir, &u->name, &u->meta, xattrs, e);
 	if (fd < 0)
 		return -1;
@@ -366,7 +374,7 @@ static int do_entry(struct unpack *u, struct err *e)
 	enum whiteout_kind kind;
 
 	if (++u->info.entries > u->limits.entries)
-		return err_set(e, ERR_VERIFY, "more than %llu entries",
+		return err_set(e, ERR_VERIFY, "more than %llu entries (max_entries)",
 			       (unsigned long long)u->limits.entries);
 	if (entry_name_parse(raw ? raw : "", u->limits.path_bytes, u->limits.depth, &u->name, e) <
 	    0)
@@ -500,6 +508,8 @@ int unpack_tar(int layer_fd, unpack_read read, void *arg, const struct unpack_li
 	int r = run(u, layer_fd, e);
 	if (r == 0)
 		*info = u->info;
+	else if (u->limits.image_bytes)
+		atomic_fetch_sub(u->limits.image_bytes, u->bytes);
 	layerdir_free(u->dir);
 	filehash_free(u->hash);
 	if (u->a)

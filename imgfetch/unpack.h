@@ -4,6 +4,7 @@
 #ifndef IMGFETCH_UNPACK_H
 #define IMGFETCH_UNPACK_H
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "common/defs.h"
@@ -12,6 +13,10 @@
 
 /* What one layer may cost. 0 anywhere means the default. */
 struct unpack_limits {
+	/* Sum of the sizes of all files that layers of this image have so far, in any thread, and
+	 * its limit. When unpacking fails, what it has added is taken off again. NULL: none. */
+	atomic_ullong *image_bytes;
+	uint64_t image_bytes_max;
 	uint64_t entries; /* tar entries of all kinds: 2,000,000 */
 	uint64_t bytes;	  /* of the uncompressed stream, and again of the logical sizes of all files
 			     (holes count): 64 GiB */

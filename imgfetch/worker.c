@@ -15,12 +15,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/path.h"
 #include "common/text.h"
+#include "imgfetch/clock.h"
 #include "imgfetch/commit.h"
 #include "imgfetch/layer.h"
 #include "imgfetch/layerinfo.h"
@@ -48,14 +48,17 @@ struct worker {
 	struct source *src;
 	const struct worker_opts *opts;
 	atomic_bool stop;
-	atomic_bool kept_some;	  /* parts of blobs take room, or did */
-	atomic_bool keep_nothing; /* there is no room for them */
+	atomic_bool kept_some;	   /* parts of blobs take room, or did */
+	atomic_ullong image_bytes; /* sizes of the files of all layers, as far as known */
+	atomic_bool keep_nothing;  /* there is no room for them */
 	/* Open since before the first byte was written: syncfs(2) tells of writes that failed since
 	 * the descriptor was opened, and of no earlier ones (Linux 5.8). -1: no syncs */
 	int sync_fd;
 
 	pthread_mutex_t mutex;	/* of all below */
 	pthread_cond_t stopped; /* stop became true */
+	const struct layer_spec *specs;
+	size_t count;
 	const struct layer_spec **todo;
 	size_t todo_count, next;
 	struct ready_layer ready[COMMIT_COUNT_MAX];
@@ -66,14 +69,6 @@ struct worker {
 
 	pthread_mutex_t commit_mutex; /* one commit at a time; taken before the other */
 };
-
-static uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 static void fail_all(struct worker *w, const struct err *e)
 {
@@ -136,7 +131,7 @@ static int commit_ready(struct worker *w, struct err *e)
 		tmpdir_remove(&batch[i].tmp, &ignored);
 	}
 	pthread_mutex_lock(&w->mutex);
-	w->committed_mono_ns = mono_ns();
+	w->committed_mono_ns = clock_mono_ns();
 	pthread_mutex_unlock(&w->mutex);
 	return r;
 }
@@ -164,7 +159,7 @@ static int add_ready(struct worker *w, struct ready_layer *l, struct err *e)
 	w->ready[w->ready_count++] = *l;
 	l->tmp = TMPDIR_NONE;
 	l->partial = PARTIAL_NONE;
-	bool due = mono_ns() - w->committed_mono_ns >= COMMIT_EVERY_NS;
+	bool due = clock_mono_ns() - w->committed_mono_ns >= COMMIT_EVERY_NS;
 	pthread_mutex_unlock(&w->mutex);
 	/* If somebody is at it this layer goes with the next commit: there is other work to do. */
 	if (due && pthread_mutex_trylock(&w->commit_mutex) == 0) {
@@ -268,6 +263,11 @@ static int make_layer(struct worker *w, const struct layer_spec *spec, struct re
 	job->list_fd = list;
 	job->owners = store_caller_is_root();
 	job->limits = w->opts->limits;
+	if (w->opts->image_bytes_max > 0) {
+		job->limits.image_bytes = &w->image_bytes;
+		job->limits.image_bytes_max = w->opts->image_bytes_max;
+	}
+	job->unpack_ns_max = w->opts->unpack_ns_max;
 	job->stop = &w->stop;
 	job->partial = &l->partial;
 	job->keep_nothing = &w->keep_nothing;
@@ -362,6 +362,23 @@ static void leave_partial(struct partial *p, const struct err *e)
 		partial_keep(p);
 }
 
+/* A layer that is there is part of the image all the same. */
+static int count_present(struct worker *w, const struct layer_spec *spec, struct err *e)
+{
+	uint64_t max = w->opts->image_bytes_max;
+	struct layer_info info;
+
+	if (max == 0)
+		return 0;
+	if (layerinfo_read(w->store, &spec->diffid, &info, e) < 0)
+		return -1;
+	if (atomic_fetch_add(&w->image_bytes, info.unpack.bytes) + info.unpack.bytes > max)
+		return err_set(e, ERR_VERIFY,
+			       "it makes the image larger than %llu bytes (max_image_size)",
+			       (unsigned long long)max);
+	return 0;
+}
+
 static int fetch_layer(struct worker *w, const struct layer_spec *spec, struct err *e)
 {
 	struct ready_layer l = {
@@ -370,14 +387,14 @@ static int fetch_layer(struct worker *w, const struct layer_spec *spec, struct e
 	char label[32];
 
 	if (commit_has_layer(w->store, &spec->diffid))
-		return 0;
+		return count_present(w, spec, e);
 	int r = take_layer(w, &spec->diffid, &l.tmp, e);
 	if (r <= 0)
 		return r;
 	/* Whoever had the lock before may have been through with it. */
 	if (commit_has_layer(w->store, &spec->diffid)) {
 		tmpdir_remove(&l.tmp, &ignored);
-		return 0;
+		return count_present(w, spec, e);
 	}
 	if (text_format(label, sizeof(label), "layer %.12s", spec->diffid.hex) < 0)
 		label[0] = '\0';
@@ -392,6 +409,13 @@ static int fetch_layer(struct worker *w, const struct layer_spec *spec, struct e
 		tmpdir_remove(&l.tmp, &ignored);
 	}
 	return r;
+}
+
+/* By its place in the manifest, and as much of its digest as people compare. */
+static void name_layer(const struct worker *w, const struct layer_spec *spec, struct err *e)
+{
+	err_wrap(e, "layer %zu of %zu (%.19s)", (size_t)(spec - w->specs) + 1, w->count,
+		 digest_text(&spec->blob.digest).s);
 }
 
 static void *worker_main(void *arg)
@@ -409,7 +433,7 @@ static void *worker_main(void *arg)
 			return NULL;
 		e = (struct err){0};
 		if (fetch_layer(w, spec, &e) < 0) {
-			err_wrap(&e, "layer %s", digest_text(&spec->blob.digest).s);
+			name_layer(w, spec, &e);
 			fail_all(w, &e);
 		}
 	}
@@ -428,16 +452,29 @@ static int compare_sizes(const void *a, const void *b)
 
 /* What is not there yet, once each, the largest first: it takes longest, the others fit beside it.
  */
-static void fill_todo(struct worker *w, const struct layer_spec *specs, size_t count)
+static int fill_todo(struct worker *w, struct err *e)
 {
-	for (size_t i = 0; i < count; i++) {
-		bool again = commit_has_layer(w->store, &specs[i].diffid);
+	const struct layer_spec *specs = w->specs;
+
+	for (size_t i = 0; i < w->count; i++) {
+		bool again = false;
 		for (size_t j = 0; j < w->todo_count && !again; j++)
 			again = digest_equal(&w->todo[j]->diffid, &specs[i].diffid);
 		if (!again)
 			w->todo[w->todo_count++] = &specs[i];
 	}
+	size_t missing = 0;
+	for (size_t i = 0; i < w->todo_count; i++) {
+		if (!commit_has_layer(w->store, &w->todo[i]->diffid)) {
+			w->todo[missing++] = w->todo[i];
+		} else if (count_present(w, w->todo[i], e) < 0) {
+			name_layer(w, w->todo[i], e);
+			return -1;
+		}
+	}
+	w->todo_count = missing;
 	qsort(w->todo, w->todo_count, sizeof(*w->todo), compare_sizes);
+	return 0;
 }
 
 static void run_threads(struct worker *w)
@@ -467,14 +504,22 @@ static void run_threads(struct worker *w)
 int worker_fetch_layers(const struct store *st, struct source *src, const struct layer_spec *specs,
 			size_t count, const struct worker_opts *opts, struct err *e)
 {
-	struct worker w = {.store = st, .src = src, .opts = opts, .sync_fd = -1};
+	struct worker w = {
+		.store = st,
+		.src = src,
+		.opts = opts,
+		.sync_fd = -1,
+		.specs = specs,
+		.count = count,
+	};
 	struct err commit_err = {0};
 
 	auto_free const struct layer_spec **todo = calloc(count + 1, sizeof(*todo));
 	if (!todo)
 		return err_sys(e, ERR_SYSTEM, "list %zu layers", count);
 	w.todo = todo;
-	fill_todo(&w, specs, count);
+	if (fill_todo(&w, e) < 0)
+		return -1;
 	if (w.todo_count == 0)
 		return 0;
 	auto_fd sync_fd = -1;
@@ -484,7 +529,7 @@ int worker_fetch_layers(const struct store *st, struct source *src, const struct
 			return disk_error(&w, "open 'tmp'", e);
 		w.sync_fd = sync_fd;
 	}
-	w.committed_mono_ns = mono_ns();
+	w.committed_mono_ns = clock_mono_ns();
 	/* None of these can fail on Linux with default attributes. */
 	pthread_mutex_init(&w.mutex, NULL);
 	pthread_mutex_init(&w.commit_mutex, NULL);

@@ -26,6 +26,8 @@ struct worker_opts {
 	bool no_sync;	    /* leave it to the kernel when data reaches the disk */
 	struct progress *progress; /* may be NULL */
 	struct unpack_limits limits;
+	uint64_t image_bytes_max;   /* sizes of all files of all layers; 0: any */
+	uint64_t unpack_ns_max;	    /* for one layer, as in layer_job; 0: any */
 	struct worker_stats *stats; /* filled at the end; may be NULL */
 };
 
@@ -33,10 +35,11 @@ struct worker_opts {
  * verified, unpacked, synced and renamed into place. What is present already is not fetched; the
  * same layer twice in specs is fetched once; a layer that another process is fetching is waited
  * for. The caller holds the shared lock of the store (store_lock). The first error stops everything
- * else and is the one returned (its text names the layer); layers that were complete by then stay,
- * nothing else does. Besides what source_get_blob says: ERR_VERIFY (digest, size, format, limits),
- * ERR_DISK, ERR_SYSTEM. The sink given to source_get_blob takes len 0 as a question whether to go
- * on: a source that waits for the network should call it so about once a second. */
+ * else and is the one returned (its text names the layer, by its place among specs); layers that
+ * were complete by then stay, nothing else does. Besides what source_get_blob says: ERR_VERIFY
+ * (digest, size, format, limits), ERR_DISK, ERR_SYSTEM. The sink given to source_get_blob takes len
+ * 0 as a question whether to go on: a source that waits for the network should call it so about
+ * once a second. */
 int worker_fetch_layers(const struct store *st, struct source *src, const struct layer_spec *specs,
 			size_t count, const struct worker_opts *opts, struct err *e) NODISCARD;
 
