@@ -31,7 +31,7 @@ leaves() {
 	leaves 'ln -s /proc/self/fd/0 x' "'x' in the box is not a regular file"
 	leaves 'mkfifo x' "'x' in the box is not a regular file"
 	leaves 'mkdir x' "'x' in the box is not a regular file"
-	leaves '/usr/bin/python3 -c "import socket; socket.socket(socket.AF_UNIX).bind(\"x\")"' \
+	leaves '/usr/bin/python3 -ISc "import socket; socket.socket(socket.AF_UNIX).bind(\"x\")"' \
 		"'x' in the box is not a regular file"
 }
 

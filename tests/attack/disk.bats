@@ -51,7 +51,7 @@ print(n)'
 @test "attack: no program takes its files out of their project, and so out of the quota" {
 	quota_place
 	isolate -b "$BOX" --disk=1M --init >/dev/null
-	expect 0 isolate -b "$BOX" --run -- /usr/bin/python3 -c "$ESCAPE"
+	expect 0 isolate -b "$BOX" --run -- /usr/bin/python3 -ISc "$ESCAPE"
 	[[ $output != *worked* ]] || fail "it did"
 	between 900000 "${output##*$'\n'}" 1048576
 }

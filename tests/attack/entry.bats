@@ -11,7 +11,7 @@ setup() {
 
 # py CODE ARG...: Python that ends in exec of isolate with these arguments, as the caller.
 py() {
-	as_caller /usr/bin/python3 -c "import os, sys, signal, resource
+	as_caller /usr/bin/python3 -ISc "import os, sys, signal, resource
 $1
 os.execv(sys.argv[1], sys.argv[1:])" "$I" "${@:2}"
 }
@@ -65,7 +65,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (12, resource.getrlimit(resource.RLIM
 		for f in mem environ maps exe fd/0 root; do
 			! as_caller head -c 1 "/proc/$p/$f" 2>/dev/null || fail "reads /proc/$p/$f"
 		done
-		! as_caller /usr/bin/python3 -c '
+		! as_caller /usr/bin/python3 -ISc '
 import ctypes, sys
 libc = ctypes.CDLL(None, use_errno=True)
 sys.exit(0 if libc.ptrace(16, int(sys.argv[1]), 0, 0) == 0 else 1)' "$p" || fail "traces $p"
@@ -206,7 +206,7 @@ blocked() { grep -qx isolate "/proc/$1/comm" && grep -q "^State:.S" "/proc/$1/st
 	for command in "--run -- /bin/true" "--init" "--cleanup"; do
 		# shellcheck disable=SC2086
 		setpriv --reuid $((TEST_UID + 1)) --regid $((TEST_UID + 1)) --clear-groups \
-			/usr/bin/python3 -c '
+			/usr/bin/python3 -ISc '
 import os, sys
 r, w = os.pipe()
 os.set_blocking(w, False)
@@ -252,7 +252,7 @@ open("full", "w")'
 	isolate -b "$BOX" --init >/dev/null
 	mkfifo pipe && give_to_caller pipe
 	exec 4<>pipe
-	as_caller "$TEST_PREFIX/bin/isolate" -s -b "$BOX" -M- --run -- /usr/bin/python3 -c "$fill" >pipe 4>&- &
+	as_caller "$TEST_PREFIX/bin/isolate" -s -b "$BOX" -M- --run -- /usr/bin/python3 -ISc "$fill" >pipe 4>&- &
 	local runs=$! reads
 	wait_for 10 test -e "$BOXES/$BOX/box/full"
 	read -r -t 0.5 <><(:) || true # for isolate to get there; a shorter time hides a fault, and makes none

@@ -48,11 +48,11 @@ for ring in rings():
         print(call(250, 10, ctypes.c_long(ring), b"user", b"secret", 0) > 0)'
 	[[ $(uname -m) == x86_64 ]] || skip "part: x86-64"
 	isolate -b "$BOX" --init >/dev/null
-	expect 0 isolate -s -b "$BOX" --syscalls=30 --run -- /usr/bin/python3 -c "$keys" put
+	expect 0 isolate -s -b "$BOX" --syscalls=30 --run -- /usr/bin/python3 -ISc "$keys" put
 	prints $'True\nTrue'
 	not grep -q False <<<"$output"
 	isolate -b "$BOX" --init >/dev/null
-	expect 0 isolate -s -b "$BOX" --syscalls=30 --run -- /usr/bin/python3 -c "$keys" get
+	expect 0 isolate -s -b "$BOX" --syscalls=30 --run -- /usr/bin/python3 -ISc "$keys" get
 	not grep -q True <<<"$output"
 	prints $'False\nFalse'
 }

@@ -110,7 +110,7 @@ teardown() {
 
 # no_unshare CMD...: under a filter that refuses unshare(2), as containers have it.
 no_unshare() {
-	as_caller python3 -c '
+	as_caller python3 -ISc '
 import ctypes, os, struct, sys
 nr = {"x86_64": 272, "aarch64": 97}[os.uname().machine]
 code = [(0x20, 0, 0, 0), (0x15, 0, 1, nr), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)]

@@ -133,7 +133,7 @@ accepted() {
 	expect 0 imgfetch pull -q --store="$T/store" "$BAD/evil-dir:v1"
 	expect 0 imgfetch inspect --json --store="$T/store" "$BAD/evil-dir:v1"
 	prints '"/a\u202eb\u0085\ufeff"'
-	is "$(python3 -c 'import json, sys
+	is "$(python3 -ISc 'import json, sys
 sys.stdout.buffer.write(json.load(sys.stdin)["workdir"].encode())' <<<"$output")" \
 		$'/a\xe2\x80\xaeb\xc2\x85\xef\xbb\xbf'
 }

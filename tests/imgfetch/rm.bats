@@ -29,7 +29,7 @@ pull() { imgfetch pull --store="$T/store" "$@"; }
 @test "rm: an image that is locked by a run stays" {
 	expect 0 pull -q "oci:$TEST_FIXTURES/busybox:latest"
 	local f=$T/store/images/sha256/${output#sha256:}/descriptor
-	spawn python3 -c '
+	spawn python3 -ISc '
 import fcntl, struct, sys, time
 f = open(sys.argv[1])
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 0, 0, 0))  # F_OFD_SETLK

@@ -24,7 +24,7 @@ refused() {
 }
 
 @test "usage: an empty argument vector" {
-	expect 2 as_caller python3 -c '
+	expect 2 as_caller python3 -ISc '
 import ctypes, sys
 libc = ctypes.CDLL(None)
 argv = (ctypes.c_char_p * 1)(None)

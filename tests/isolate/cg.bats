@@ -10,7 +10,7 @@ setup() {
 }
 
 run_box() { isolate -b "$BOX" "$M" --cg "$@"; }
-py_box() { run_box "${@:1:$#-1}" --run -- /usr/bin/python3 -c "${*: -1}"; }
+py_box() { run_box "${@:1:$#-1}" --run -- /usr/bin/python3 -ISc "${*: -1}"; }
 # soon LIMIT SLACK: until when a limit must have been noticed; emulated machines are slow.
 soon() { awk -v l="$1" -v s="$2" -v f="${TEST_SLOW:-1}" 'BEGIN { print l + s * f }'; }
 SPIN='while :; do :; done'
@@ -27,7 +27,7 @@ SPIN='while :; do :; done'
 
 @test "cg: all processes together are limited" {
 	expect 1 run_box --cg-mem=60000 -p --run -- /bin/sh -c '
-		for i in 1 2 3 4; do /usr/bin/python3 -c "
+		for i in 1 2 3 4; do /usr/bin/python3 -ISc "
 b = bytearray(30 << 20)
 import time; time.sleep(100)" & done; wait'
 	meta_is cg-oom-killed 1

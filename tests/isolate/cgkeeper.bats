@@ -67,7 +67,7 @@ start_in() { bash -c 'echo $$ >"$1/cgroup.procs"; exec "$2" "$3"' _ "$1" "$KEEPE
 	local group root isolate_pid keeper_pid
 	group=$(cg2_mount)/kept-$BOX
 	mkdir "$group"
-	python3 -c '
+	python3 -ISc '
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind(sys.argv[1])

@@ -134,7 +134,7 @@ for c in found["checks"]:
 s = found["summary"]
 assert s["ok"] + s["warning"] + s["missing"] == len(found["checks"]), s
 assert s["works"]["run"] is True, s'
-	is "$(/usr/bin/python3 -c "$json" <"$T/x.out")" "$names"
+	is "$(/usr/bin/python3 -ISc "$json" <"$T/x.out")" "$names"
 	# Who is not root is not told how full file systems are.
 	if [[ $TEST_AS == root ]]; then
 		tells "MiB free"

@@ -110,7 +110,7 @@ piston_run() {
 	check_meta "$T/$a-metadata.txt"
 
 	expect 0 isolate --init --cg "-b$b"
-	as_caller python3 -c 'import os, sys; os.rename(*sys.argv[1:])' \
+	as_caller python3 -ISc 'import os, sys; os.rename(*sys.argv[1:])' \
 		"$BOXES/$a/box/submission" "$BOXES/$b/box/submission"
 	expect 0 piston_run "$b" run main.code <<<world
 	is "$output" "hello world:main.code"

@@ -74,11 +74,11 @@ as_other() {
 try: fcntl.flock(open("f", "w"), fcntl.LOCK_EX); print("locked")
 except OSError: print("refused")'
 	expect 0 isolate -b "$BOX" --init
-	expect 0 iso '' -s --run -- /usr/bin/python3 -c "$try"
+	expect 0 iso '' -s --run -- /usr/bin/python3 -ISc "$try"
 	is "$output" refused
-	expect 0 iso 'syscall_flags = 27' -s --run -- /usr/bin/python3 -c "$try"
+	expect 0 iso 'syscall_flags = 27' -s --run -- /usr/bin/python3 -ISc "$try"
 	is "$output" locked
-	expect 0 iso 'syscall_flags = 27' -s --syscalls=31 --run -- /usr/bin/python3 -c "$try"
+	expect 0 iso 'syscall_flags = 27' -s --syscalls=31 --run -- /usr/bin/python3 -ISc "$try"
 	is "$output" refused
 }
 

@@ -30,7 +30,7 @@ try:
     for n in range(int(sys.argv[2])): open("%s/%d" % (sys.argv[1], n), "w").close()
 except OSError as e: print(os.strerror(e.errno))
 print(n)'
-program() { box "${@:4}" --run -- /usr/bin/python3 -c "$1" "$2" "$3"; }
+program() { box "${@:4}" --run -- /usr/bin/python3 -ISc "$1" "$2" "$3"; }
 
 hit() { jq -r .limit_hit "$T/json"; }
 JSON=(--meta-format=json)
@@ -54,7 +54,7 @@ bounds_hold() {
 	# Another box has all of its room.
 	isolate -b $((BOX + 1)) --disk=2M --init >/dev/null
 	as_caller cp "$BOXES/$BOX/box/big" "$BOXES/$((BOX + 1))/box/"
-	expect 0 isolate -b $((BOX + 1)) --run -- /usr/bin/python3 -c "$FILL" /box 1572864
+	expect 0 isolate -b $((BOX + 1)) --run -- /usr/bin/python3 -ISc "$FILL" /box 1572864
 	is "$output" 1572864
 }
 
@@ -137,7 +137,7 @@ bounds_hold() {
 
 @test "disk: --once has its box within it" {
 	expect 0 isolate --once --disk=1M,100 --meta="$T/json" "${JSON[@]}" -- \
-		/usr/bin/python3 -c "$FILL" /box 8388608
+		/usr/bin/python3 -ISc "$FILL" /box 8388608
 	prints 'No space left'
 	is "${output##*$'\n'}" 1048576
 	is "$(hit)" disk

@@ -14,20 +14,20 @@ LIST='import os; d = "/proc/self/fd/"; print(*sorted(int(f) for f in os.listdir(
 
 @test "fds: the program gets 0, 1 and 2 only" {
 	expect 0 as_caller bash -c "exec 5</dev/null 9>'$T/nine'
-		exec $I -s -b $BOX --run -- /usr/bin/python3 -c '$LIST'"
+		exec $I -s -b $BOX --run -- /usr/bin/python3 -ISc '$LIST'"
 	is "$output" "0 1 2"
 }
 
 @test "inherit-fds: passes on the others, but no directories" {
 	expect 0 as_caller bash -c "exec 35</dev/null 37</ 39>'$T/nine'
-		exec $I -s -b $BOX --inherit-fds --run -- /usr/bin/python3 -c '$LIST
+		exec $I -s -b $BOX --inherit-fds --run -- /usr/bin/python3 -ISc '$LIST
 os.write(39, b\"through\")'"
 	[[ " $output " == *" 35 "* && " $output " == *" 39 "* && " $output " != *" 37 "* ]]
 	is "$(cat "$T/nine")" through
 }
 
 @test "fds: closed standard files are open on something harmless" {
-	expect 0 as_caller bash -c "exec $I -s -b $BOX $M --run -- /usr/bin/python3 -c '
+	expect 0 as_caller bash -c "exec $I -s -b $BOX $M --run -- /usr/bin/python3 -ISc '
 import os, stat
 for fd in 0, 1, 2:
     assert stat.S_ISCHR(os.fstat(fd).st_mode)' <&- >&- 2>&-"
@@ -46,7 +46,7 @@ for fd in 0, 1, 2:
 }
 
 @test "fds: an O_PATH descriptor as standard output is refused" {
-	expect 2 as_caller python3 -c '
+	expect 2 as_caller python3 -ISc '
 import os, sys
 os.dup2(os.open("/etc/passwd", os.O_PATH), 1)
 os.execv(sys.argv[1], sys.argv[1:])' "$I" -b "$BOX" --run -- /bin/true

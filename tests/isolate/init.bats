@@ -68,7 +68,7 @@ me() { [[ $TEST_AS == root ]] && echo 0 || echo "$TEST_UID"; }
 	expect 0 isolate -b "$BOX" --init
 	expect 0 isolate -b "$((BOX + 1))" --init
 	as_caller touch "$BOXES/$BOX/box/f"
-	as_caller python3 -c 'import os, sys; os.rename(*sys.argv[1:])' \
+	as_caller python3 -ISc 'import os, sys; os.rename(*sys.argv[1:])' \
 		"$BOXES/$BOX/box/f" "$BOXES/$((BOX + 1))/box/f"
 	[[ -e $BOXES/$((BOX + 1))/box/f ]]
 }

@@ -9,7 +9,7 @@ setup() {
 }
 
 run_box() { isolate -b "$BOX" "$M" "$@"; }
-py_box() { run_box "${@:1:$#-1}" --run -- /usr/bin/python3 -c "${*: -1}"; }
+py_box() { run_box "${@:1:$#-1}" --run -- /usr/bin/python3 -ISc "${*: -1}"; }
 # soon LIMIT SLACK: until when a limit must have been noticed; emulated machines are slow.
 soon() { awk -v l="$1" -v s="$2" -v f="${TEST_SLOW:-1}" 'BEGIN { print l + s * f }'; }
 SPIN='while :; do :; done'
@@ -94,7 +94,7 @@ uncounted() { "$TOOLS/deny" perf_event_open "${CALLER[@]}" "$TEST_PREFIX/bin/iso
 }
 
 @test "time: a program over its limit that ends by itself is told too" {
-	expect 1 run_box -t 0.1 -x 100 --run -- /usr/bin/python3 -c '
+	expect 1 run_box -t 0.1 -x 100 --run -- /usr/bin/python3 -ISc '
 import time
 while time.process_time() < 0.3: pass'
 	meta_is status TO
@@ -102,7 +102,7 @@ while time.process_time() < 0.3: pass'
 	meta_lacks killed
 	# A client that looks at the exit status first would take it for a success.
 	meta_lacks exitcode
-	expect 1 run_box -t 0.1 -x 100 --run -- /usr/bin/python3 -c '
+	expect 1 run_box -t 0.1 -x 100 --run -- /usr/bin/python3 -ISc '
 import os, time
 while time.process_time() < 0.3: pass
 os.abort()'

@@ -85,6 +85,6 @@ run_box() { isolate -b "$BOX" "$@"; }
 
 @test "max-rss: is that of the largest process, in KiB" {
 	expect 0 run_box -p "$M" --run -- /bin/sh -c \
-		'/usr/bin/python3 -c "b = bytearray(60 << 20)"; exit 0'
+		'/usr/bin/python3 -ISc "b = bytearray(60 << 20)"; exit 0'
 	between 60000 "$(meta max-rss)" 100000
 }

@@ -19,7 +19,7 @@ bare() { without "$HIDE $(set_root auto)" -b "$BOX" "$@"; }
 	meta_is message "Time limit exceeded"
 	expect 1 bare "$M" -w 0.3 --run -- /bin/sleep 100
 	meta_is message "Time limit exceeded (wall clock)"
-	expect 1 bare "$M" -m 100000 --run -- /usr/bin/python3 -c 'b = bytearray(200 << 20)'
+	expect 1 bare "$M" -m 100000 --run -- /usr/bin/python3 -ISc 'b = bytearray(200 << 20)'
 	says MemoryError
 	expect 1 bare "$M" -p2 --run -- /bin/sh -c 'sleep 100 & sleep 100 & exit 3'
 	says fork

@@ -70,7 +70,7 @@ x"
 
 @test "special-files: links, fifos, sockets are gone after a run" {
 	expect 0 sh_box 'mkdir d; ln -s /etc/passwd link; ln -s x d/link; mkfifo d/fifo
-		/usr/bin/python3 -c "import socket; socket.socket(socket.AF_UNIX).bind(\"d/sock\")"; touch d/file'
+		/usr/bin/python3 -ISc "import socket; socket.socket(socket.AF_UNIX).bind(\"d/sock\")"; touch d/file'
 	is "$(cd "$B" && find . -mindepth 1 | sort | paste -sd ' ')" "./d ./d/file"
 	[[ -e /etc/passwd ]]
 }
@@ -104,7 +104,7 @@ link l $ME"
 @test "box: files cannot be made with set-id bits, nor in a writable directory" {
 	mkdir -m 777 "$T/shared"
 	chmod 777 "$T/shared"
-	expect 0 isolate -s -b "$BOX" --dir="x=$T/shared:rw" --run -- /usr/bin/python3 -c '
+	expect 0 isolate -s -b "$BOX" --dir="x=$T/shared:rw" --run -- /usr/bin/python3 -ISc '
 import ctypes, os, struct
 def refused(make):
     try:
@@ -130,7 +130,7 @@ for d in "/box", "/x":
 }
 
 @test "box: a tree deeper than any path is put in order and removed" {
-	expect 0 isolate -s -b "$BOX" --run -- /usr/bin/python3 -c '
+	expect 0 isolate -s -b "$BOX" --run -- /usr/bin/python3 -ISc '
 import os
 for i in range(3000):
     os.mkdir("d" * 20); os.chdir("d" * 20)

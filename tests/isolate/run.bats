@@ -147,7 +147,7 @@ NoNewPrivs:1"
 @test "net: only lo is there, and it works" {
 	expect 0 sh_box 'tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d " "'
 	is "$output" lo
-	expect 0 run_box -p --run -- /usr/bin/python3 -c '
+	expect 0 run_box -p --run -- /usr/bin/python3 -ISc '
 import socket, threading
 s = socket.create_server(("127.0.0.1", 0))
 c = socket.create_connection(s.getsockname())

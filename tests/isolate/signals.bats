@@ -126,7 +126,7 @@ uid_is_gone() {
 
 @test "signals: a blocked mask and ignored signals of the caller do not matter" {
 	# 32 and 33 are not to be had from libc: rt_sigaction, handler SIG_IGN.
-	expect 1 as_caller python3 -c '
+	expect 1 as_caller python3 -ISc '
 import ctypes, os, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
 for s in range(1, 32):
@@ -141,7 +141,7 @@ os.execv(sys.argv[1], sys.argv[1:])' \
 }
 
 @test "signals: timers of the caller do not end the keeper" {
-	expect 0 as_caller python3 -c '
+	expect 0 as_caller python3 -ISc '
 import os, signal, sys
 signal.setitimer(signal.ITIMER_REAL, 0.3)
 os.execv(sys.argv[1], sys.argv[1:])' \

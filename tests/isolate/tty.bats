@@ -43,7 +43,7 @@ on_terminal() { as_caller python3 "$T/term.py" "$1" "$TEST_PREFIX/bin/isolate" -
 	expect 0 on_terminal 'typed\n' -p --tty-hack --run -- /bin/sh -c '
 		test -t 0 && test -t 1 && test -t 2 && echo three
 		read -r x x x x x x tty fg x </proc/self/stat; [ "$tty" != 0 ] && echo "group $fg"
-		/usr/bin/python3 -c "import os; print(os.get_terminal_size())"
+		/usr/bin/python3 -ISc "import os; print(os.get_terminal_size())"
 		echo ready; read -r line </dev/tty; echo "got $line" >/dev/tty'
 	prints $'three\ngroup 2\nos.terminal_size(columns=77, lines=33)\nready\n'
 	prints $'got typed\nOK ('
@@ -53,7 +53,7 @@ on_terminal() { as_caller python3 "$T/term.py" "$1" "$TEST_PREFIX/bin/isolate" -
 
 @test "tty-hack: ^C is the program's, and so is what it does to the terminal" {
 	# (A shell that is about to fork may lose it, on any terminal.)
-	expect 0 on_terminal '\x03' --tty-hack --run -- /usr/bin/python3 -c '
+	expect 0 on_terminal '\x03' --tty-hack --run -- /usr/bin/python3 -ISc '
 import termios, time
 mode = termios.tcgetattr(0)
 mode[3] &= ~(termios.ECHO | termios.ICANON)

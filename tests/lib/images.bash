@@ -12,7 +12,7 @@
 #   /data/link        a symlink to kept; Env PATH=/bin and GREETING=hello world
 # busybox:zstd, :plain, :docker  the same layers, compressed otherwise, Docker's media types
 
-mklayout() { python3 "$TESTS_DIR/lib/mklayout" "$@"; }
+mklayout() { python3 -IS "$TESTS_DIR/lib/mklayout" "$@"; }
 
 fixture() {
 	local name=$1 dir lock
