@@ -2,7 +2,7 @@
 /* The image store on disk: find it, check who may write it, find images and layers in it.
  *
  *   version                        "isolate-store 1\n"
- *   lock                           shared while pulling or running, exclusive while collecting
+ *   lock                           for moments: see imgfetch/claim.h and imgfetch/gc.h
  *   layers/                        mode 0700, since images hold world-writable directories
  *   layers/sha256/<diffid>/        one unpacked layer: whiteouts are 0:0 character devices, opaque
  *                                  directories carry user.overlay.opaque=y (for userxattr)

@@ -16,7 +16,9 @@ int command_store_fault(struct err *e);
 int command_pull(const struct opts *o, const char *path, struct err *e) NODISCARD;
 int command_list(const struct opts *o, const char *path, struct err *e) NODISCARD;
 int command_inspect(const struct opts *o, const char *path, struct err *e) NODISCARD;
+int command_tag(const struct opts *o, const char *path, struct err *e) NODISCARD;
 int command_rm(const struct opts *o, const char *path, struct err *e) NODISCARD;
 int command_flatten(const struct opts *o, const char *path, struct err *e) NODISCARD;
+int command_gc(const struct opts *o, const char *path, struct err *e) NODISCARD;
 
 #endif

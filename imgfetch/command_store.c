@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* imgfetch list, inspect, flatten, rm: what the store holds, and less of it. */
+/* imgfetch list, inspect, flatten: what the store holds. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,10 +7,7 @@
 #include "common/text.h"
 #include "imgfetch/command.h"
 #include "imgfetch/flatten.h"
-#include "imgfetch/remove.h"
 #include "imgfetch/report.h"
-
-#define BOX_ROOT_DEFAULT "/var/lib/isolate/boxes"
 
 int command_store_fault(struct err *e)
 {
@@ -74,34 +71,6 @@ int command_inspect(const struct opts *o, const char *path, struct err *e)
 	if (r < 0)
 		*e = why;
 	return r;
-}
-
-int command_rm(const struct opts *o, const char *path, struct err *e)
-{
-	char box_root[4096] = BOX_ROOT_DEFAULT;
-	struct removed done;
-	struct store st;
-	int r;
-
-	if (storepath_config(CONFIG_FILE, "box_root", box_root, sizeof(box_root), e) < 0)
-		return -1;
-	if (storepath_open(path, &st, e) < 0)
-		return command_store_fault(e);
-	r = remove_image(&st, &o->ref, box_root, &done, e);
-	store_close(&st);
-	if (r < 0)
-		return err_wrap(e, "remove '%s'", text_quote(ref_text(&o->ref).s).s);
-	if (o->quiet)
-		return 0;
-	if (!done.image)
-		printf("removed a name; the image has others\n");
-	else
-		printf("removed the image and %zu of its layers%s\n", done.layers,
-		       done.layers_kept ? " (the store is busy: they stay for now)"
-		       : done.layers_unknown
-			       ? " (they stay: another image is damaged and may need them)"
-			       : "");
-	return 0;
 }
 
 int command_flatten(const struct opts *o, const char *path, struct err *e)

@@ -5,7 +5,7 @@
  * trusted, and whatever it writes is data for isolate, which trusts none of it either.
  *
  *   main.c     options, configuration (config.c), which store, one line for an error, exit status
- *   command.h  what each command does: command_pull.c, command_store.c
+ *   command.h  what each command does: command_pull.c, command_store.c, command_care.c
  *   pull.c     from a reference to a stored image, in the order: what does the reference mean now?
  *              is that here? manifest, configuration, layers, descriptor, name
  *   source.h   where bytes come from: registry.c (over http.c), layout.c
@@ -14,7 +14,8 @@
  *   manifest.c, imgconfig.c, platform.c, url.c, challenge.c, ...: pure parsers
  *   worker.c   threads: each layer is downloaded, hashed, inflated, hashed again and unpacked as
  *              one stream; commit.c moves what is complete and verified into the store
- *   report.c, remove.c: list and inspect, rm
+ *   report.c, remove.c, gc.c: list and inspect, rm, gc; what goes does so by way of grave.c,
+ *              and nobody waits for anybody: claim.h tells how
  *
  * Threads exist only inside worker_fetch_layers; the main thread waits for them. All state hangs on
  * structs that main() owns. Nothing outside <store>/tmp is ever incomplete, so a pull can be killed
@@ -75,10 +76,14 @@ static int dispatch(const struct opts *o, struct err *e)
 		return command_list(o, path, e);
 	case COMMAND_INSPECT:
 		return command_inspect(o, path, e);
+	case COMMAND_TAG:
+		return command_tag(o, path, e);
 	case COMMAND_RM:
 		return command_rm(o, path, e);
 	case COMMAND_FLATTEN:
 		return command_flatten(o, path, e);
+	case COMMAND_GC:
+		return command_gc(o, path, e);
 	default:
 		return err_set(e, ERR_BUG, "no command");
 	}

@@ -23,6 +23,8 @@ enum option_bit {
 	OPT_OFFLINE = 1 << 8,
 	OPT_REMOVE = 1 << 9,
 	OPT_LIMITS = 1 << 10,
+	OPT_DRY_RUN = 1 << 11,
+	OPT_IMAGES = 1 << 12,
 };
 
 static const struct {
@@ -40,6 +42,8 @@ static const struct {
 	{OPT_OFFLINE, "--offline"},
 	{OPT_REMOVE, "--remove"},
 	{OPT_LIMITS, "--max-..."},
+	{OPT_DRY_RUN, "--dry-run"},
+	{OPT_IMAGES, "--images"},
 };
 
 static const struct {
@@ -55,21 +59,24 @@ static const struct {
 static const struct {
 	const char *name;
 	enum command command;
-	unsigned options; /* of enum option_bit */
-	bool takes_ref;
+	unsigned options;	   /* of enum option_bit */
+	size_t refs_min, refs_max; /* operands */
 	const char *help;
 } commands[] = {
 	{"pull", COMMAND_PULL,
 	 OPT_PLAIN_HTTP | OPT_PLATFORM | OPT_JOBS | OPT_NO_SYNC | OPT_AUTHFILE | OPT_TIMEOUT |
 		 OPT_JSON | OPT_PULL | OPT_OFFLINE | OPT_LIMITS,
-	 true, "pull REF       bring an image into the store, print its digest"},
-	{"list", COMMAND_LIST, OPT_JSON, false, "list           show the images in the store"},
-	{"inspect", COMMAND_INSPECT, OPT_JSON, true,
+	 1, 1, "pull REF       bring an image into the store, print its digest"},
+	{"list", COMMAND_LIST, OPT_JSON, 0, 0, "list           show the images in the store"},
+	{"inspect", COMMAND_INSPECT, OPT_JSON, 1, 1,
 	 "inspect REF    show layers and settings of an image in the store"},
-	{"flatten", COMMAND_FLATTEN, OPT_NO_SYNC | OPT_REMOVE, true,
+	{"flatten", COMMAND_FLATTEN, OPT_NO_SYNC | OPT_REMOVE, 1, 1,
 	 "flatten REF    merge its layers into one tree, for faster roots"},
-	{"rm", COMMAND_RM, 0, true,
-	 "rm REF         remove a name, and the image if that was its last"},
+	{"tag", COMMAND_TAG, 0, 2, 2, "tag REF NEW    give an image in the store another name"},
+	{"rm", COMMAND_RM, OPT_JSON, 1, SIZE_MAX,
+	 "rm REF...      remove a name, and the image if that was its last"},
+	{"gc", COMMAND_GC, OPT_JSON | OPT_DRY_RUN | OPT_IMAGES, 0, 0,
+	 "gc             remove what nothing refers to"},
 };
 
 static int on_store(void *ctx, const char *value, struct err *e)
@@ -108,6 +115,26 @@ static int on_json(void *ctx, const char *value, struct err *e)
 	(void)value, (void)e;
 	o->json = true;
 	o->given |= OPT_JSON;
+	return 0;
+}
+
+static int on_dry_run(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->dry_run = true;
+	o->given |= OPT_DRY_RUN;
+	return 0;
+}
+
+static int on_images(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->images = true;
+	o->given |= OPT_IMAGES;
 	return 0;
 }
 
@@ -263,7 +290,9 @@ static const struct optab_row rows[] = {
 	 on_store},
 	{"config", 0, OPTAB_REQUIRED, "FILE", "configuration, instead of the usual files",
 	 on_config},
-	{"json", 0, OPTAB_NONE, NULL, "pull, list, inspect: print JSON", on_json},
+	{"json", 0, OPTAB_NONE, NULL, "print JSON (all commands but tag)", on_json},
+	{"dry-run", 0, OPTAB_NONE, NULL, "gc: only say what would go", on_dry_run},
+	{"images", 0, OPTAB_NONE, NULL, "gc: images without a name, too", on_images},
 	{"pull", 0, OPTAB_REQUIRED, "WHEN", "ask: always, newer, missing (from the store), never",
 	 on_pull},
 	{"offline", 0, OPTAB_NONE, NULL, "never touch the network", on_offline},
@@ -291,9 +320,9 @@ static const struct optab_row rows[] = {
 	{"version", 0, OPTAB_NONE, NULL, "show the version", on_version},
 };
 
-/* Options may stand anywhere: parse, take an operand, go on. operands holds max at most. */
-static int parse_words(int argc, char **argv, struct opts *o, const char **operands, size_t max,
-		       size_t *count, struct err *e)
+/* Options may stand anywhere: parse, take an operand, go on. Operands are gathered at the begin of
+ * argv, where what stood was read before. */
+static int parse_words(int argc, char **argv, struct opts *o, size_t *count, struct err *e)
 {
 	int at = 0;
 
@@ -310,10 +339,7 @@ static int parse_words(int argc, char **argv, struct opts *o, const char **opera
 		do {
 			if (at >= argc)
 				return 0;
-			if (*count == max)
-				return err_set(e, ERR_USAGE, "superfluous operand '%s'",
-					       text_quote(argv[at]).s);
-			operands[(*count)++] = argv[at++];
+			argv[(*count)++] = argv[at++];
 		} while (ended);
 		at--; /* the operand stands where the program's name was */
 	}
@@ -333,7 +359,29 @@ static int check_policy(struct opts *o, struct err *e)
 	return 0;
 }
 
-static int check(struct opts *o, const char **operands, size_t count, struct err *e)
+static int check_operands(struct opts *o, const char *command, size_t min, size_t max,
+			  struct err *e)
+{
+	if (o->word_count > max && max == 0)
+		return err_set(e, ERR_USAGE, "%s takes no operand", command);
+	if (o->word_count < min)
+		return err_set(e, ERR_USAGE, "%s needs the reference of an image%s", command,
+			       min > 1 ? " and a new one" : "");
+	if (o->word_count > max)
+		return err_set(e, ERR_USAGE, "superfluous operand '%s'",
+			       text_quote(o->words[max]).s);
+	for (size_t i = 0; i < o->word_count; i++) {
+		struct ref ref;
+
+		if (ref_parse(o->words[i], &ref, e) < 0)
+			return -1;
+		if (i == 0)
+			o->ref = ref;
+	}
+	return 0;
+}
+
+static int check(struct opts *o, char **operands, size_t count, struct err *e)
 {
 	size_t i = 0;
 
@@ -349,13 +397,9 @@ static int check(struct opts *o, const char **operands, size_t count, struct err
 			return err_set(e, ERR_USAGE, "%s has no option %s", commands[i].name,
 				       option_names[j].name);
 	o->command = commands[i].command;
-	if (!commands[i].takes_ref)
-		return count == 1 ? 0
-				  : err_set(e, ERR_USAGE, "%s takes no operand", commands[i].name);
-	if (count == 1)
-		return err_set(e, ERR_USAGE, "%s needs the reference of an image",
-			       commands[i].name);
-	if (ref_parse(operands[1], &o->ref, e) < 0)
+	o->words = operands + 1;
+	o->word_count = count - 1;
+	if (check_operands(o, commands[i].name, commands[i].refs_min, commands[i].refs_max, e) < 0)
 		return -1;
 	if (o->command == COMMAND_PULL && o->ref.kind == REF_DIGEST)
 		return err_set(e, ERR_USAGE, "pull needs to know where from: host/repository@%s",
@@ -366,12 +410,11 @@ static int check(struct opts *o, const char **operands, size_t count, struct err
 int opts_parse(int argc, char **argv, struct opts *out, struct err *e)
 {
 	struct opts o = {.platform = platform_own()};
-	const char *operands[2];
 	size_t count = 0;
 
-	if (parse_words(argc, argv, &o, operands, ARRAY_LEN(operands), &count, e) < 0)
+	if (parse_words(argc, argv, &o, &count, e) < 0)
 		return -1;
-	if (!o.help && !o.version && check(&o, operands, count, e) < 0)
+	if (!o.help && !o.version && check(&o, argv, count, e) < 0)
 		return -1;
 	*out = o;
 	return 0;
@@ -382,7 +425,7 @@ int opts_print_help(void)
 	char buf[2048];
 	struct text t = TEXT_OVER(buf);
 
-	text_add(&t, "Usage: imgfetch COMMAND [OPTION...] [REF]\n\nCommands:\n");
+	text_add(&t, "Usage: imgfetch COMMAND [OPTION...] [REF...]\n\nCommands:\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		text_addf(&t, "  %s\n", commands[i].help);
 	text_add(&t, "\nREF is [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST], oci:DIR[:TAG], or\n"

@@ -16,13 +16,20 @@ enum command {
 	COMMAND_PULL,
 	COMMAND_LIST,
 	COMMAND_INSPECT,
+	COMMAND_FLATTEN,
+	COMMAND_TAG,
 	COMMAND_RM,
-	COMMAND_FLATTEN
+	COMMAND_GC,
+	COMMAND_VERIFY,
+	COMMAND_DU,
 };
 
 struct opts {
 	enum command command;
-	struct ref ref;		 /* operand of all commands but list */
+	struct ref ref; /* first operand */
+	/* All operands, of argv, each parsed by ref_parse without an error. */
+	char **words;
+	size_t word_count;
 	const char *store;	 /* --store, or NULL */
 	const char *authfile;	 /* --authfile, or NULL */
 	const char *config_file; /* --config, or NULL */
@@ -35,8 +42,9 @@ struct opts {
 	bool remove;		 /* flatten --remove */
 	struct limits limits;	 /* --max-...; what is 0 was not given */
 	bool plain_http, quiet, no_sync, json;
-	bool help, version; /* then nothing else is filled or checked */
-	unsigned given;	    /* bits of options that not every command has */
+	bool dry_run, images; /* of gc */
+	bool help, version;   /* then nothing else is filled or checked */
+	unsigned given;	      /* bits of options that not every command has */
 };
 
 /* Fills *out and does nothing else; strings are those of argv. ERR_USAGE. */

@@ -17,6 +17,7 @@
 
 #include "common/cleanup.h"
 #include "common/text.h"
+#include "imgfetch/claim.h"
 #include "imgfetch/commit.h"
 #include "imgfetch/imgconfig.h"
 #include "imgfetch/manifest.h"
@@ -38,7 +39,8 @@ struct pull {
 	struct membuf config_text;
 	struct imgconfig config;
 	struct worker_stats fetched;
-	int image_lock; /* of an image that was present: nobody removes it now */
+	struct claim claim; /* so that nobody removes layers which we have, but no image yet */
+	int image_lock;	    /* of an image that was present: nobody removes it now */
 };
 
 static void pull_fini(struct pull *p)
@@ -48,6 +50,7 @@ static void pull_fini(struct pull *p)
 	cleanup_membuf(&p->config_text);
 	imgconfig_fini(&p->config);
 	cleanup_fd(&p->image_lock);
+	claim_drop(&p->claim);
 }
 
 /* --- present? ------------------------------------------------------------------------------ */
@@ -247,6 +250,12 @@ static int fetch_config(struct pull *p, struct err *e)
 	return imgconfig_check_platform(&p->config, &p->opts->platform, e);
 }
 
+static int claim_all(struct pull *p, struct err *e)
+{
+	return claim_take(p->st, &p->raw.digest, p->config.diffids, p->config.diffid_count,
+			  &p->claim, e);
+}
+
 static int fetch_layers(struct pull *p, struct err *e)
 {
 	const struct limits *l = &p->opts->limits;
@@ -316,7 +325,8 @@ static int fetch(struct pull *p, struct digest *out, struct err *e)
 	was_there = present;
 	if (!present && manifest_parse(&p->raw, &p->manifest, e) < 0)
 		return bad_manifest(e);
-	if (!present && (fetch_config(p, e) < 0 || fetch_layers(p, e) < 0 || commit(p, e) < 0))
+	if (!present && (fetch_config(p, e) < 0 || claim_all(p, e) < 0 || fetch_layers(p, e) < 0 ||
+			 commit(p, e) < 0))
 		return -1;
 	/* Held from here on, so that the name we write does not come to mean nothing. */
 	if (!present)
@@ -342,7 +352,8 @@ static int ask_and_fetch(struct pull *p, struct digest *out, struct err *e)
 /* The source did not answer. 1 if the store can take its place, else -1 with *e as it was. */
 static int do_without(struct pull *p, const struct ref *ref, struct digest *out, struct err *e)
 {
-	struct pull local = {.st = p->st, .opts = p->opts, .ref = *ref, .image_lock = -1};
+	struct pull local = {
+		.st = p->st, .opts = p->opts, .ref = *ref, .image_lock = -1, .claim = CLAIM_NONE};
 	struct err why, ignored;
 	int r = try_stored(&local, out, &why, &ignored);
 
@@ -379,12 +390,16 @@ static int pull_by_policy(struct pull *p, const struct ref *ref, struct digest *
 int pull_image(const struct store *st, struct source *src, const struct ref *ref,
 	       const struct pull_opts *opts, struct pull_result *out, struct err *e)
 {
-	struct pull p = {.st = st, .src = src, .opts = opts, .ref = *ref, .image_lock = -1};
-	auto_fd lock = store_lock(st, false, false, e);
+	struct pull p = {.st = st,
+			 .src = src,
+			 .opts = opts,
+			 .ref = *ref,
+			 .image_lock = -1,
+			 .claim = CLAIM_NONE};
 	struct digest digest;
 	int r;
 
-	if (lock < 0 || (opts->policy != PULL_NEVER && commit_sweep(st, e) < 0))
+	if (opts->policy != PULL_NEVER && commit_sweep(st, e) < 0)
 		return -1;
 	r = pull_by_policy(&p, ref, &digest, e);
 	if (r > 0)
@@ -393,7 +408,7 @@ int pull_image(const struct store *st, struct source *src, const struct ref *ref
 		*out = (struct pull_result){
 			.digest = digest, .present = r > 0, .fetched = p.fetched};
 	if (r < 0 && e->kind == ERR_DISK && (e->errnum == ENOSPC || e->errnum == EDQUOT))
-		(void)err_wrap(e, "no room in the store '%s' (imgfetch rm makes some)",
+		(void)err_wrap(e, "no room in the store '%s' (imgfetch gc and rm make some)",
 			       text_quote(st->path).s); /* -1 comes below */
 	pull_fini(&p);
 	return r < 0 ? -1 : 0;

@@ -9,11 +9,11 @@
 #include "common/store.h"
 
 struct removed {
-	size_t names;	     /* tags taken away */
-	bool image;	     /* the image went too */
-	size_t layers;	     /* layers that went with it */
-	bool layers_kept;    /* the store is busy: layers nobody needs are still there */
-	bool layers_unknown; /* an image is damaged and may need any layer: none was removed */
+	struct digest digest; /* of the image that the name meant */
+	size_t names;	      /* tags taken away */
+	bool image;	      /* the image went too */
+	size_t layers;	      /* layers that went with it */
+	bool layers_unknown;  /* an image is damaged and may need any layer: none was removed */
 };
 
 /* ref with a tag: that tag, and the image if no other tag means it. ref with a digest: the image

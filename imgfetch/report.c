@@ -10,25 +10,8 @@
 #include "common/text.h"
 #include "imgfetch/layerinfo.h"
 #include "imgfetch/refs.h"
+#include "imgfetch/sizetext.h"
 #include "imgfetch/stored.h"
-
-struct size_text {
-	char s[24];
-};
-
-/* Three digits and a decimal unit, as download sizes are given elsewhere. */
-static struct size_text size_text(uint64_t bytes)
-{
-	static const char units[][4] = {"B", "kB", "MB", "GB", "TB", "PB"};
-	struct size_text t;
-	double v = (double)bytes;
-	size_t u = 0;
-
-	for (; v >= 999.5 && u + 1 < ARRAY_LEN(units); u++)
-		v /= 1000;
-	(void)snprintf(t.s, sizeof(t.s), "%.*f %s", u > 0 && v < 99.95 ? 1 : 0, v, units[u]);
-	return t;
-}
 
 /* --- list ---------------------------------------------------------------------------------- */
 

@@ -77,6 +77,16 @@ void stored_fini(struct stored *s)
 	imgconfig_fini(&s->config);
 }
 
+int stored_resolve(const struct store *st, const struct ref *ref, struct digest *out, struct err *e)
+{
+	if (store_resolve(st, ref, out, e) == 0)
+		return 0;
+	if (e->kind != ERR_NOTFOUND)
+		return -1;
+	return err_set(e, ERR_NOTFOUND, "image '%s' is not in the store '%s'",
+		       text_quote(ref_text(ref).s).s, text_quote(st->path).s);
+}
+
 uint64_t stored_compressed_bytes(const struct stored *s)
 {
 	uint64_t sum = 0;

@@ -24,6 +24,11 @@ int stored_load_config(const struct store *st, const struct digest *image, struc
 		       struct err *e) NODISCARD;
 void stored_fini(struct stored *s);
 
+/* store_resolve in words for those who look after a store: nobody who removes something wants to be
+ * told to pull it. */
+int stored_resolve(const struct store *st, const struct ref *ref, struct digest *out,
+		   struct err *e) NODISCARD;
+
 /* Sum of the layers' sizes as they were downloaded. */
 uint64_t stored_compressed_bytes(const struct stored *s);
 

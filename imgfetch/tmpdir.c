@@ -110,6 +110,21 @@ int tmpdir_remove(struct tmpdir *t, struct err *e)
 	return r;
 }
 
+int tmpdir_is_held(int tmp_fd, const char *name, struct err *e)
+{
+	auto_fd fd =
+		openat(tmp_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (fd >= 0 && errno == EWOULDBLOCK)
+		return 1;
+	/* As in sweep_one: nothing that anybody makes and holds. */
+	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == EACCES || errno == ENXIO))
+		return 0;
+	return err_sys(e, ERR_SYSTEM, "look at 'tmp/%s'", text_quote(name).s);
+}
+
 static int sweep_one(int tmp_fd, const char *name, struct err *e)
 {
 	auto_fd fd = -1;

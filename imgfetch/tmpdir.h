@@ -29,6 +29,10 @@ int tmpdir_new(const struct store *st, const char *prefix, struct tmpdir *out,
  * later sweep. */
 int tmpdir_remove(struct tmpdir *t, struct err *e);
 
+/* Does somebody hold the directory or file `name` in tmp/ (open as tmp_fd)? 1, 0 (also: gone), or
+ * -1 when that cannot be told. */
+int tmpdir_is_held(int tmp_fd, const char *name, struct err *e) NODISCARD;
+
 /* Remove everything in tmp/ that nobody holds, but for parts of blobs (imgfetch/partial.h). */
 int tmpdir_sweep(const struct store *st, struct err *e) NODISCARD;
 

@@ -34,7 +34,7 @@ struct worker_opts {
 /* Bring every layer of specs into the store: fetched from src, blob digest and size and DiffID
  * verified, unpacked, synced and renamed into place. What is present already is not fetched; the
  * same layer twice in specs is fetched once; a layer that another process is fetching is waited
- * for. The caller holds the shared lock of the store (store_lock). The first error stops everything
+ * for. The caller has claimed them (imgfetch/claim.h). The first error stops everything
  * else and is the one returned (its text names the layer, by its place among specs); layers that
  * were complete by then stay, nothing else does. Besides what source_get_blob says: ERR_VERIFY
  * (digest, size, format, limits), ERR_DISK, ERR_SYSTEM. The sink given to source_get_blob takes len
