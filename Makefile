@@ -159,7 +159,7 @@ isolate_boxes_src := isolate/copyio.c isolate/copyrules.c isolate/list.c isolate
 isolate_check_src := isolate/check.c isolate/check_config.c isolate/check_finding.c \
 	isolate/check_kernel.c isolate/check_places.c isolate/check_timing.c
 isolate_config_src := isolate/config.c isolate/config_ids.c isolate/idfiles.c
-isolate_rootfs_src := isolate/rootfs.c isolate/rootfs_fs.c isolate/rootfs_skeleton.c \
+isolate_rootfs_src := isolate/rootfs.c isolate/rootfs_fs.c isolate/rootfs_ids.c isolate/rootfs_skeleton.c \
 	isolate/rootfs_sources.c
 isolate_src += $(isolate_boxes_src) isolate/dirrules.c isolate/envrules.c isolate/meta.c isolate/meta_json.c isolate/verdict.c \
 	$(isolate_cgroup_src) $(isolate_check_src) $(isolate_config_src) $(isolate_rootfs_src) $(isolate_seccomp_src)
@@ -228,7 +228,7 @@ unit_objs_test_meta_json := isolate/meta.c isolate/meta_json.c isolate/verdict.c
 unit_tests += test_verdict
 unit_objs_test_verdict := isolate/verdict.c
 unit_tests += test_rootfs
-unit_objs_test_rootfs := $(isolate_rootfs_src) isolate/dirrules.c
+unit_objs_test_rootfs := $(isolate_rootfs_src) isolate/dirrules.c isolate/idfiles.c
 unit_tests += test_store
 unit_tests += test_opts
 unit_tests += test_copyrules

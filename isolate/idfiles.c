@@ -114,6 +114,16 @@ bool idfiles_users_in(const char *text, size_t len, const struct idrange *r, str
 	return o.owners > 0;
 }
 
+bool idfiles_has_name(const char *text, size_t len, const char *name)
+{
+	struct fields f;
+
+	while (next_line(&text, &len, &f))
+		if (name_is(&f, name))
+			return true;
+	return false;
+}
+
 bool idfiles_subids_in(const char *text, size_t len, const struct idrange *r, const char *except,
 		       struct idoverlap *out)
 {

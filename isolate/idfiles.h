@@ -33,7 +33,10 @@ int idfiles_find_subid(const char *name, const char *text, size_t len, const cha
 /* Users (groups) of passwd(5) (group(5)) whose id is in the range. True when there are any. */
 bool idfiles_users_in(const char *text, size_t len, const struct idrange *r, struct idoverlap *out);
 
-/* The same for ranges of subuid(5), but those of user `except` (or NULL). */
+/* Is the first field of any line this name? */
+bool idfiles_has_name(const char *text, size_t len, const char *name);
+
+/* The same as idfiles_users_in for ranges of subuid(5), but those of user `except` (or NULL). */
 bool idfiles_subids_in(const char *text, size_t len, const struct idrange *r, const char *except,
 		       struct idoverlap *out);
 

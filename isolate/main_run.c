@@ -251,6 +251,21 @@ static int ready_box(struct call *c, struct run *run, struct err *e)
 	return r->rw.bytes ? box_open_rw(&c->box, &run->use, e) : 0;
 }
 
+/* The image's variables, over a home that exists in every box. */
+static int build_env(const struct call *c, struct run *run, struct err *e)
+{
+	static char home[] = "HOME=/box";
+	char *vars[IMGDESC_ENV_MAX + 1] = {home};
+	size_t count = 0;
+
+	if (run->has_image && !c->opts.no_image_env) {
+		count = 1 + run->image.desc.env_count;
+		for (size_t i = 1; i < count; i++)
+			vars[i] = run->image.desc.env[i - 1];
+	}
+	return envrules_build(&c->opts.env, c->entry.env, vars, count, &run->env, e);
+}
+
 /* As the caller: everything he names is opened with his rights. */
 static int ready_root(struct call *c, struct run *run, struct err *e)
 {
@@ -272,10 +287,8 @@ static int ready_root(struct call *c, struct run *run, struct err *e)
 		.tmp.inodes =
 			d->all ? MIN(d->room.inodes, mnt_tmpfs_inodes(c->config.tmp_bytes)) : 0,
 	};
-	bool image_env = run->has_image && !c->opts.no_image_env;
 
-	if (envrules_build(&c->opts.env, c->entry.env, image_env ? run->image.desc.env : NULL,
-			   image_env ? run->image.desc.env_count : 0, &run->env, e) < 0)
+	if (build_env(c, run, e) < 0)
 		return -1;
 	return rootfs_prepare(&spec, &c->priv, &run->rootfs, e);
 }

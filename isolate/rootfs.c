@@ -213,7 +213,7 @@ static int build_image(struct rootfs *r, int stage_fd, struct err *e)
 		root = stack_layers(r->spec.image, top, &opts, e);
 	cleanup_fd(&opts.upper_fd);
 	cleanup_fd(&opts.work_fd);
-	if (root < 0 || mnt_attach(root, root_dir, "image", e))
+	if (root < 0 || mnt_attach(root, root_dir, "image", e) || ids_add(&r->spec, tmp, root, e))
 		return -1;
 	return take_fd(&root);
 }

@@ -15,8 +15,8 @@
 
 int fs_make_skeleton(struct err *e)
 {
-	/* Directories take inodes only. */
-	static const char *const options[] = {"mode=0755", "size=64k", "nr_inodes=16384", NULL};
+	/* Directories take inodes only; rootfs_ids.c may make two files. */
+	static const char *const options[] = {"mode=0755", "size=320k", "nr_inodes=16384", NULL};
 
 	return mnt_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e);
 }

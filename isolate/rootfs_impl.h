@@ -45,6 +45,13 @@ int fs_make_skeleton(struct err *e);
 /* For the keeper's eyes. */
 int fs_make_proc_for_keeper(struct err *e);
 
+/* --- rootfs_ids: the program's user in an image's passwd(5) and group(5) --- */
+#define ROOTFS_USER_NAME "box"
+/* Where the image at root_fd (attached) has these files, readable to all and without such an id or
+ * name: mount copies over them, which are made on the tmpfs tmp_fd, with a line for the program.
+ * Runs as: root. Trusts: nothing in the image. Must not: follow a link out of it. */
+int ids_add(const struct rootfs_spec *s, int tmp_fd, int root_fd, struct err *e) NODISCARD;
+
 /* --- rootfs_skeleton: mount points --- */
 /* Decide where every source goes, and make below the directory top_fd those mount points that are
  * not inside another rule's mount. image_fd: a mount of the image alone, or -1 without one. */

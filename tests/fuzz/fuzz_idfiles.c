@@ -30,6 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (found < 0)
 		FUZZ_MUST(e.kind == ERR_CONFIG && e.text[0]);
 	check(&o, idfiles_users_in(text, size, &r, &o), &r);
+	if (idfiles_has_name(text, size, "box"))
+		FUZZ_MUST(size >= 3);
 	check(&o, idfiles_subids_in(text, size, &r, "box", &o), &r);
 	free(text);
 	return 0;

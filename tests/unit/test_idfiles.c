@@ -91,6 +91,26 @@ static void test_long_name(struct tap *t)
 	tap_u64(t, strlen(got.name), IDFILES_NAME_MAX - 1, "long name: is cut");
 }
 
+static void test_names(struct tap *t)
+{
+	static const struct {
+		const char *text;
+		bool want;
+	} rows[] = {
+		{"", false},
+		{"box", true},
+		{"box:x:1:\n", true},
+		{"a:x:1:\nbox\n", true},
+		{"boxer:x:1\n", false},
+		{"a:box:1\n", false},
+		{"bo", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		tap_int(t, idfiles_has_name(rows[i].text, strlen(rows[i].text), "box"),
+			rows[i].want, "name in '%s'", rows[i].text);
+}
+
 int main(void)
 {
 	struct tap t = {0};
@@ -102,5 +122,6 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_LEN(subid_rows); i++)
 		test_overlap(&t, &subid_rows[i], false);
 	test_long_name(&t);
+	test_names(&t);
 	return tap_done(&t);
 }

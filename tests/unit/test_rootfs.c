@@ -454,7 +454,7 @@ static int run_row(const struct root_row *row, char *got, size_t size, struct er
 	const struct priv p = {.uid = CALLER_UID, .gid = CALLER_UID};
 	struct layers layers = {.fds = (int[3]){-1, -1, -1}};
 	struct store store = {.fd = open_path("store")};
-	struct rootfs_spec spec = {.uid = BOX_UID, .gid = BOX_UID, .store_fd = -1};
+	struct rootfs_spec spec = {.uid = BOX_UID, .gid = BOX_UID, .store_fd = -1, .rw_fd = -1};
 	struct dirrules rules = {0};
 	struct rootfs *r = NULL;
 	auto_fd box_mnt = -1, box_dir = open_path("bx"), stage = open_path("bx/root");
