@@ -19,6 +19,12 @@
 #define CONNECT_TIMEOUT_S 15
 #define TIMEOUT_DEFAULT_S 20
 
+/* Of the environment: empty is as good as not set. */
+static const char *nonempty(const char *s)
+{
+	return s && s[0] ? s : NULL;
+}
+
 static int allow_configured_hosts(struct http *http, const struct config *c, struct err *e)
 {
 	for (size_t i = 0; i < c->plain_count; i++)
@@ -89,6 +95,16 @@ int command_pull(const struct opts *o, const char *path, struct err *e)
 		.stall_s = o->timeout_s		  ? o->timeout_s
 			   : o->config->timeout_s ? o->config->timeout_s
 						  : TIMEOUT_DEFAULT_S,
+		.ca_dir = nonempty(getenv("SSL_CERT_DIR")),
+		.tls =
+			{
+				.system_ca = nonempty(getenv("SSL_CERT_FILE")),
+				.extra_ca = o->ca_file ? o->ca_file : o->config->ca_file,
+				.cert_dir = o->cert_dir,
+				.named_host = o->ref.host,
+				.config_home = getenv("XDG_CONFIG_HOME"),
+				.home = getenv("HOME"),
+			},
 	};
 	auto_progress progress = progress_new(STDERR_FILENO, o->quiet, e);
 	struct http *http = NULL;

@@ -11,7 +11,7 @@
 #include "common/path.h"
 #include "common/text.h"
 
-#define FILE_BYTES_MAX (256 * 1024)
+#define FILE_BYTES_MAX (4 << 20) /* of the largest: all authorities of a system */
 
 int conffile_read(const char *path, bool may_be_missing, bool check, char **text, size_t *len,
 		  struct err *e)

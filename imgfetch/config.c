@@ -56,6 +56,22 @@ static int key_limit(struct config *c, const struct setting *s, struct err *e)
 	return 0;
 }
 
+/* A path that means the same wherever we are called. */
+static int key_ca_file(struct config *c, const struct setting *s, struct err *e)
+{
+	char *copy;
+
+	if (s->value[0] && s->value[0] != '/')
+		return err_set(e, ERR_CONFIG, "%s: '%s' is not an absolute path", s->key,
+			       text_quote(s->value).s);
+	copy = s->value[0] ? strdup(s->value) : NULL;
+	if (s->value[0] && !copy)
+		return err_sys(e, ERR_SYSTEM, "remember a path");
+	free(c->ca_file);
+	c->ca_file = copy;
+	return 0;
+}
+
 static bool is_host(const char *s)
 {
 	struct url u;
@@ -152,6 +168,7 @@ static const struct {
 	{"jobs", key_jobs, false},
 	{"timeout", key_timeout, false},
 	{"plain_http", key_plain_http, false},
+	{"ca_file", key_ca_file, false},
 	{"mirror", key_mirror, true},
 	{"rewrite", key_rewrite, true},
 	{"blocked", key_blocked, true},
@@ -201,6 +218,7 @@ int config_parse(const char *name, char *text, size_t len, struct config *c, str
 void config_fini(struct config *c)
 {
 	forget_plain(c);
+	free(c->ca_file);
 	hostrules_fini(&c->rules);
 	*c = (struct config){0};
 }

@@ -16,6 +16,7 @@ struct config {
 	unsigned jobs;	    /* layers at a time */
 	unsigned timeout_s; /* no progress for so long ends a transfer */
 	struct limits limits;
+	char *ca_file;	    /* authorities to believe besides the system's */
 	size_t plain_count;
 	char *plain[CONFIG_PLAIN_MAX]; /* "host[:port]" that may be asked without TLS */
 	struct hostrules rules;

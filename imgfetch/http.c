@@ -32,6 +32,7 @@ struct handle {
 
 struct http {
 	struct http_opts opts;
+	struct tlsfiles *tls;
 	pthread_mutex_t lock; /* guards idle */
 	struct handle *idle;
 	size_t plain_count;
@@ -84,6 +85,15 @@ struct http *http_new(const struct http_opts *opts, struct err *e)
 		return NULL;
 	}
 	h->opts = *opts;
+	/* What libcurl was built with; to be named where authorities are added to it. */
+	if (!h->opts.tls.system_ca)
+		h->opts.tls.system_ca = curl_version_info(CURLVERSION_NOW)->cainfo;
+	h->tls = tlsfiles_new(&h->opts.tls, e);
+	if (!h->tls) {
+		free(h);
+		curl_global_cleanup();
+		return NULL;
+	}
 	(void)pthread_mutex_init(&h->lock, NULL); /* default mutexes need no resources here */
 	return h;
 }
@@ -101,6 +111,7 @@ void http_free(struct http *h)
 	}
 	for (size_t i = 0; i < h->plain_count; i++)
 		free(h->plain[i]);
+	tlsfiles_free(h->tls);
 	(void)pthread_mutex_destroy(&h->lock);
 	free(h);
 	curl_global_cleanup();
@@ -425,12 +436,42 @@ static CURLcode set_constants(CURL *c, const struct http *h)
 	return r;
 }
 
+static struct curl_blob blob_of(char *data, size_t len)
+{
+	return (struct curl_blob){.data = data, .len = len, .flags = CURL_BLOB_NOCOPY};
+}
+
+/* Whom to believe, and who we are for this host. */
+static CURLcode set_tls(CURL *c, const struct http *h, const struct tlsfiles_host *host)
+{
+	struct curl_blob ca = blob_of(host->ca, host->ca_len);
+	struct curl_blob cert = blob_of(host->cert, host->cert_len);
+	struct curl_blob key = blob_of(host->key, host->key_len);
+	CURLcode r = CURLE_OK;
+
+	if (h->opts.ca_dir)
+		SET(CURLOPT_CAPATH, h->opts.ca_dir);
+	if (host->ca)
+		SET(CURLOPT_CAINFO_BLOB, &ca);
+	else if (h->opts.tls.system_ca)
+		SET(CURLOPT_CAINFO, h->opts.tls.system_ca);
+	if (host->cert) {
+		SET(CURLOPT_SSLCERT_BLOB, &cert);
+		SET(CURLOPT_SSLKEY_BLOB, &key);
+		SET(CURLOPT_KEYPASSWD, ""); /* or OpenSSL would ask on the terminal */
+	}
+	return r;
+}
+
 static CURLcode set_options(CURL *c, struct transfer *t, const struct url *url,
-			    const struct curl_slist *headers, const char *range)
+			    const struct tlsfiles_host *tls, const struct curl_slist *headers,
+			    const char *range)
 {
 	CURLcode r = set_constants(c, t->h);
 	bool plain = !url->https;
 
+	if (r == CURLE_OK && tls)
+		r = set_tls(c, t->h, tls);
 	SET(CURLOPT_URL, url_text(url).s);
 	SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
 	if (netaddr_host_is_loopback(url->host))
@@ -461,7 +502,11 @@ static const char *hint(CURLcode code, const struct url *url)
 	case CURLE_COULDNT_CONNECT:
 		return ": is the registry running?";
 	case CURLE_PEER_FAILED_VERIFICATION:
-		return ": its certificate does not prove that it is this host";
+		return ": its certificate does not prove that it is this host (--ca-file is for "
+		       "authorities of your own)";
+	case CURLE_SSL_CERTPROBLEM:
+		return ": do certificate and key belong together, and is the key without a "
+		       "password?";
 	case CURLE_SSL_CONNECT_ERROR:
 		return url->https ? ": does it speak TLS? (--plain-http is for those that do not)"
 				  : "";
@@ -478,6 +523,11 @@ static int refuse_network(const struct url *url, enum net_class to, struct err *
 {
 	return err_set(e, ERR_NETWORK, "%s: it is in %s, where that server may not send us",
 		       url_show(url).s, netaddr_class_name(to));
+}
+
+static bool is_our_files(CURLcode code)
+{
+	return code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE;
 }
 
 /* Turn a failure of curl into an error, unless a callback has set one. */
@@ -507,8 +557,14 @@ static int explain(struct transfer *t, CURLcode code, const struct url *url)
 	default:
 		break;
 	}
-	return err_set(t->e, ERR_NETWORK, "%s: %s%s", url_show(url).s, text_quote(why).s,
-		       hint(code, url));
+	/* Said by TLS 1.3 only after the handshake, which looks like a broken line. */
+	if (strstr(why, "alert certificate required") || strstr(why, "alert bad certificate")) {
+		r->retry = false;
+		return err_set(t->e, ERR_AUTH, "%s: %s: it wants a client certificate (certs.d)",
+			       url_show(url).s, text_quote(why).s);
+	}
+	return err_set(t->e, is_our_files(code) ? ERR_CONFIG : ERR_NETWORK, "%s: %s%s",
+		       url_show(url).s, text_quote(why).s, hint(code, url));
 }
 
 static int run(struct transfer *t, CURL *c, const struct url *url)
@@ -531,9 +587,13 @@ static int perform_hop(struct http *h, struct transfer *t, const struct url *url
 {
 	struct curl_slist *headers = NULL;
 	char range[32];
-	struct handle *hd = take_handle(h, t->e);
+	const struct tlsfiles_host *tls = NULL;
+	struct handle *hd;
 	int result = -1;
 
+	if (url->https && !(tls = tlsfiles_find(h->tls, url, t->e)))
+		return -1;
+	hd = take_handle(h, t->e);
 	if (!hd)
 		return -1;
 	t->header_bytes = t->dropped_bytes = t->hop_bytes = t->mark_bytes = t->sink_ns = 0;
@@ -548,7 +608,8 @@ static int perform_hop(struct http *h, struct transfer *t, const struct url *url
 	    !add_header(&headers, "Accept-Encoding", "identity") ||
 	    !add_header(&headers, "Authorization", authorization) ||
 	    !add_header(&headers, "Expect", t->req->form ? "" : NULL) ||
-	    set_options(hd->curl, t, url, headers, t->req->range_from ? range : NULL) != CURLE_OK)
+	    set_options(hd->curl, t, url, tls, headers, t->req->range_from ? range : NULL) !=
+		    CURLE_OK)
 		err_set(t->e, ERR_SYSTEM, "%s: cannot set up the request", url_show(url).s);
 	else
 		result = run(t, hd->curl, url);

@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "imgfetch/netaddr.h"
 #include "imgfetch/source.h"
+#include "imgfetch/tlsfiles.h"
 #include "imgfetch/url.h"
 
 #define HTTP_REDIRECTS_MAX  5
@@ -19,11 +20,14 @@ struct http;
 struct http_response;
 
 struct http_opts {
-	unsigned connect_s; /* to connect, TLS included */
-	unsigned stall_s;   /* no progress worth the name for so long ends a request */
+	unsigned connect_s;	   /* to connect, TLS included */
+	unsigned stall_s;	   /* no progress worth the name for so long ends a request */
+	struct tlsfiles_paths tls; /* system_ca: SSL_CERT_FILE, or NULL for the usual one */
+	const char *ca_dir;	   /* SSL_CERT_DIR, or NULL for the usual one */
 };
 
-/* ERR_SYSTEM. To be called before threads are started. */
+/* Strings of opts are borrowed until http_free. ERR_SYSTEM. To be called before threads are
+ * started. */
 struct http *http_new(const struct http_opts *opts, struct err *e);
 void http_free(struct http *h);
 

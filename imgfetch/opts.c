@@ -25,6 +25,8 @@ enum option_bit {
 	OPT_LIMITS = 1 << 10,
 	OPT_DRY_RUN = 1 << 11,
 	OPT_IMAGES = 1 << 12,
+	OPT_CA_FILE = 1 << 20,
+	OPT_CERT_DIR = 1 << 21,
 };
 
 static const struct {
@@ -44,6 +46,8 @@ static const struct {
 	{OPT_LIMITS, "--max-..."},
 	{OPT_DRY_RUN, "--dry-run"},
 	{OPT_IMAGES, "--images"},
+	{OPT_CA_FILE, "--ca-file"},
+	{OPT_CERT_DIR, "--cert-dir"},
 };
 
 static const struct {
@@ -65,7 +69,7 @@ static const struct {
 } commands[] = {
 	{"pull", COMMAND_PULL,
 	 OPT_PLAIN_HTTP | OPT_PLATFORM | OPT_JOBS | OPT_NO_SYNC | OPT_AUTHFILE | OPT_TIMEOUT |
-		 OPT_JSON | OPT_PULL | OPT_OFFLINE | OPT_LIMITS,
+		 OPT_JSON | OPT_PULL | OPT_OFFLINE | OPT_LIMITS | OPT_CA_FILE | OPT_CERT_DIR,
 	 1, 1, "pull REF       bring an image into the store, print its digest"},
 	{"list", COMMAND_LIST, OPT_JSON, 0, 0, "list           show the images in the store"},
 	{"inspect", COMMAND_INSPECT, OPT_JSON, 1, 1,
@@ -201,6 +205,28 @@ static int on_authfile(void *ctx, const char *value, struct err *e)
 	return 0;
 }
 
+static int on_ca_file(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	if (!value[0])
+		return err_set(e, ERR_USAGE, "--ca-file: empty path");
+	o->ca_file = value;
+	o->given |= OPT_CA_FILE;
+	return 0;
+}
+
+static int on_cert_dir(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	if (!value[0])
+		return err_set(e, ERR_USAGE, "--cert-dir: empty path");
+	o->cert_dir = value;
+	o->given |= OPT_CERT_DIR;
+	return 0;
+}
+
 static int on_jobs(void *ctx, const char *value, struct err *e)
 {
 	struct opts *o = ctx;
@@ -300,6 +326,9 @@ static const struct optab_row rows[] = {
 	{"plain-http", 0, OPTAB_NONE, NULL, "pull without TLS", on_plain_http},
 	{"authfile", 0, OPTAB_REQUIRED, "FILE", "credentials (default: podman's, docker's)",
 	 on_authfile},
+	{"ca-file", 0, OPTAB_REQUIRED, "FILE", "more authorities to believe, in PEM", on_ca_file},
+	{"cert-dir", 0, OPTAB_REQUIRED, "DIR", "certificates (default: those in certs.d)",
+	 on_cert_dir},
 	{"jobs", 'j', OPTAB_REQUIRED, "N", "layers downloaded at a time (default: 4)", on_jobs},
 	{"timeout", 0, OPTAB_REQUIRED, "SECONDS", "give up when nothing moves (default: 20)",
 	 on_timeout},

@@ -32,6 +32,8 @@ struct opts {
 	size_t word_count;
 	const char *store;	 /* --store, or NULL */
 	const char *authfile;	 /* --authfile, or NULL */
+	const char *ca_file;	 /* --ca-file, or NULL */
+	const char *cert_dir;	 /* --cert-dir, or NULL */
 	const char *config_file; /* --config, or NULL */
 	/* What the files say, for what the command line leaves open; main() sets it. */
 	const struct config *config;

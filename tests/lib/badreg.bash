@@ -3,7 +3,7 @@
 # badreg_start, in teardown_file: badreg_stop. In tests: $BAD is its "host:port", $ELSEWHERE the port
 # of the server next to it, badreg_log REPOSITORY prints the requests that named it.
 # badreg_start tls: $BADTLS is its "host:port" over TLS, for a host that is no name of loopback, with
-# a certificate in $BADREG/ca.pem that nobody trusts.
+# a certificate in $BADREG/ca.pem that nobody trusts. $BADCLIENT wants the same of its clients.
 
 badreg_start() {
 	BADREG=$BATS_FILE_TMPDIR/badreg
@@ -24,11 +24,12 @@ badreg_start() {
 		cat "$BADREG/out"
 		return 1
 	}
-	local port tls
-	read -r port ELSEWHERE tls <"$BADREG/ports"
+	local port tls client
+	read -r port ELSEWHERE tls client <"$BADREG/ports"
 	BAD=127.0.0.1:$port
 	BADTLS=0.0.0.0:$tls # leads to this machine
-	export BADREG BADREG_PID BAD ELSEWHERE BADTLS
+	BADCLIENT=0.0.0.0:$client
+	export BADREG BADREG_PID BAD ELSEWHERE BADTLS BADCLIENT
 }
 
 badreg_stop() {

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """A registry that misbehaves, for tests of imgfetch. What it does wrong is the repository's name.
 
-badreg.py DIR: listens on three ports of 127.0.0.1: the registry; "elsewhere", which only logs and
-serves blobs; and, if DIR/tls.pem holds a certificate and its key, the registry over TLS. Writes
-"PORT PORT2 PORT3" to DIR/ports when ready, and each request as one line
-"PORT METHOD PATH authorization [form]" to DIR/log. Ends when its standard input does.
+badreg.py DIR: listens on four ports of 127.0.0.1: the registry; "elsewhere", which only logs and
+serves blobs; and, if DIR/tls.pem holds a certificate and its key, the registry over TLS, and once more
+for clients that show this certificate. Writes "PORT PORT2 PORT3 PORT4" to DIR/ports when ready, and
+each request as one line "PORT METHOD PATH authorization [form]" to DIR/log. Ends when its standard input does.
 """
 import base64
 import gzip
@@ -161,7 +161,7 @@ for name in """
     layer-many-hops layer-file layer-elsewhere layer-elsewhere-open layer-metadata
     config-digest reset-once busy-once busy limited token basic realm-elsewhere realm-metadata
     good manifest-digest header-digest denied escapes endless headers type-lie no-head
-    token-garbage token-busy-once teapot realm-metadata-tls layer-metadata-tls
+    layer-client token-garbage token-busy-once teapot realm-metadata-tls layer-metadata-tls
     """.split():
     documents[name] = GOOD
 
@@ -273,7 +273,7 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
 
     def challenge(self):
         """True if the request was refused."""
-        got, (here, there, _) = self.headers.get("Authorization"), self.ports
+        got, (here, there, *_) = self.headers.get("Authorization"), self.ports
         bearer = {"token": f"http://127.0.0.1:{here}/token",
                   "token-garbage": f"http://127.0.0.1:{here}/token",
                   "token-busy-once": f"http://127.0.0.1:{here}/token",
@@ -345,7 +345,7 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
             return
         if name not in blobs:
             return self.error(404, "BLOB_UNKNOWN")
-        data, (here, there, _) = blobs[name], self.ports
+        data, (here, there, *_) = blobs[name], self.ports
         is_layer = data is BLOB or len(data) > 65536
         if not is_layer:
             if self.repo == "config-digest":
@@ -393,6 +393,7 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
                   "layer-file": "file:///etc/passwd",
                   "layer-elsewhere": f"http://127.0.0.1:{there}/x/{name}",
                   "layer-elsewhere-open": f"http://127.0.0.1:{there}/x/{name}",
+                  "layer-client": f"https://0.0.0.0:{self.ports[3]}/v2/good/blobs/{name}",
                   "layer-metadata": "http://169.254.169.254/latest/meta-data/",
                   "layer-metadata-tls": "https://169.254.169.254/latest/meta-data/"}[what]
         self.answer(307, Location=target)
@@ -410,17 +411,34 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        pass  # the other side went away, as it should
+        """The other side went away, as it should; or it failed to say who it is. Then it is to
+        hear so: an answer is lost when a connection is closed with something unread."""
+        try:
+            with socket.socket(fileno=os.dup(request.fileno())) as raw:
+                raw.settimeout(5)
+                raw.shutdown(socket.SHUT_WR)
+                while raw.recv(65536):
+                    pass
+        except OSError:
+            pass
+
+
+def tls(context, sock):
+    return context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
 
 def main():
-    servers = [Server(("127.0.0.1", 0), kind) for kind in (Handler, Elsewhere, Handler)]
+    servers = [Server(("127.0.0.1", 0), kind) for kind in (Handler, Elsewhere, Handler, Handler)]
     pem = os.path.join(sys.argv[1], "tls.pem")
     if os.path.exists(pem):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pem)
-        servers[2].socket = context.wrap_socket(servers[2].socket, server_side=True,
-                                                do_handshake_on_connect=False)
+        servers[2].socket = tls(context, servers[2].socket)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        context.load_verify_locations(pem)
+        context.verify_mode = ssl.CERT_REQUIRED
+        servers[3].socket = tls(context, servers[3].socket)
     ports = [s.server_port for s in servers]
     for s in servers:
         s.ports = ports
