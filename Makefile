@@ -344,7 +344,7 @@ $(O)/unit/%: $(O)/obj/tests/unit/%.o $$(call obj,$$(unit_objs_$$*)) $(O)/libimgm
 
 # What bats tests put into boxes: static, so that it runs in any root.
 test_tools := probe burn stuckfs
-test_tools += meter
+test_tools += killat meter
 test_tools += deny
 tool_bins := $(patsubst %,$(O)/tools/%,$(test_tools))
 tools: $(tool_bins)
