@@ -5,13 +5,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/ref.h"
 #include "common/text.h"
 #include "imgfetch/base64.h"
 #include "imgfetch/challenge.h"
+#include "imgfetch/clock.h"
 #include "imgfetch/membuf.h"
 #include "imgfetch/regerror.h"
 #include "imgfetch/secret.h"
@@ -37,14 +37,6 @@ struct auth {
 	enum net_class asked_net;
 	uint64_t renew_ns; /* when the token in header is too old; 0: never */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock */
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 struct auth *auth_new(struct http *http, const struct credential_paths *paths, const char *host,
 		      const char *repo, struct err *e)
@@ -259,7 +251,7 @@ static int judge_token_answer(struct auth *a, struct asking *k, bool *temporary,
 	else
 		r = set_header(a, "Bearer", token->value, e);
 	if (r == 0) {
-		a->renew_ns = now_ns() + token->life_s * NSEC_PER_SEC;
+		a->renew_ns = clock_mono_ns() + token->life_s * NSEC_PER_SEC;
 		/* The old one may be worth nothing any more. */
 		if (k->form && token->refresh[0])
 			r = text_format(a->creds.secret, sizeof(a->creds.secret), "%s",
@@ -340,8 +332,9 @@ char *auth_header(struct auth *a)
 	struct err ignored;
 
 	(void)pthread_mutex_lock(&a->lock); /* fails only on misuse */
-	if (a->renew_ns && now_ns() >= a->renew_ns && fetch_token(a, &temporary, &ignored) < 0)
-		a->renew_ns = now_ns() + RENEW_AGAIN_S * NSEC_PER_SEC;
+	if (a->renew_ns && clock_mono_ns() >= a->renew_ns &&
+	    fetch_token(a, &temporary, &ignored) < 0)
+		a->renew_ns = clock_mono_ns() + RENEW_AGAIN_S * NSEC_PER_SEC;
 	copy = a->header ? strdup(a->header) : NULL;
 	(void)pthread_mutex_unlock(&a->lock);
 	return copy;

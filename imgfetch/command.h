@@ -5,6 +5,7 @@
 
 #include "common/defs.h"
 #include "common/err.h"
+#include "imgfetch/http.h"
 #include "imgfetch/opts.h"
 
 /* A store that cannot be used is one kind, whether it is unsafe, foreign or no store: makes it
@@ -20,5 +21,12 @@ int command_tag(const struct opts *o, const char *path, struct err *e) NODISCARD
 int command_rm(const struct opts *o, const char *path, struct err *e) NODISCARD;
 int command_flatten(const struct opts *o, const char *path, struct err *e) NODISCARD;
 int command_gc(const struct opts *o, const char *path, struct err *e) NODISCARD;
+
+/* Without a store. */
+int command_login(const struct opts *o, struct err *e) NODISCARD;
+int command_logout(const struct opts *o, struct err *e) NODISCARD;
+
+/* A client as the options and the configuration want it; http_free it. NULL with *e. */
+struct http *command_http_new(const struct opts *o, struct err *e);
 
 #endif

@@ -33,6 +33,33 @@ static int allow_configured_hosts(struct http *http, const struct config *c, str
 	return 0;
 }
 
+struct http *command_http_new(const struct opts *o, struct err *e)
+{
+	const struct http_opts ho = {
+		.connect_s = CONNECT_TIMEOUT_S,
+		.stall_s = o->timeout_s		  ? o->timeout_s
+			   : o->config->timeout_s ? o->config->timeout_s
+						  : TIMEOUT_DEFAULT_S,
+		.ca_dir = nonempty(getenv("SSL_CERT_DIR")),
+		.tls =
+			{
+				.system_ca = nonempty(getenv("SSL_CERT_FILE")),
+				.extra_ca = o->ca_file ? o->ca_file : o->config->ca_file,
+				.cert_dir = o->cert_dir,
+				.named_host = o->ref.host,
+				.config_home = getenv("XDG_CONFIG_HOME"),
+				.home = getenv("HOME"),
+			},
+	};
+	struct http *http = http_new(&ho, e);
+
+	if (http && allow_configured_hosts(http, o->config, e) < 0) {
+		http_free(http);
+		return NULL;
+	}
+	return http;
+}
+
 /* Asks the registry, or what the configuration names before it or in its place. */
 static struct source *open_registry(const struct opts *o, struct http *http,
 				    const struct credential_paths *paths, struct progress *progress,
@@ -41,7 +68,7 @@ static struct source *open_registry(const struct opts *o, struct http *http,
 	struct endpoint endpoints[ENDPOINTS_MAX];
 	int n = hostrules_endpoints(&o->config->rules, &o->ref, endpoints, e);
 
-	if (n < 0 || allow_configured_hosts(http, o->config, e) < 0)
+	if (n < 0)
 		return NULL;
 	/* The option is about the registry, not about its mirrors. */
 	if (o->plain_http)
@@ -90,22 +117,6 @@ static int pull_never(const struct opts *o, const char *path, struct progress **
 int command_pull(const struct opts *o, const char *path, struct err *e)
 {
 	struct credential_paths paths;
-	const struct http_opts ho = {
-		.connect_s = CONNECT_TIMEOUT_S,
-		.stall_s = o->timeout_s		  ? o->timeout_s
-			   : o->config->timeout_s ? o->config->timeout_s
-						  : TIMEOUT_DEFAULT_S,
-		.ca_dir = nonempty(getenv("SSL_CERT_DIR")),
-		.tls =
-			{
-				.system_ca = nonempty(getenv("SSL_CERT_FILE")),
-				.extra_ca = o->ca_file ? o->ca_file : o->config->ca_file,
-				.cert_dir = o->cert_dir,
-				.named_host = o->ref.host,
-				.config_home = getenv("XDG_CONFIG_HOME"),
-				.home = getenv("HOME"),
-			},
-	};
 	auto_progress progress = progress_new(STDERR_FILENO, o->quiet, e);
 	struct http *http = NULL;
 	struct source *src = NULL;
@@ -121,7 +132,7 @@ int command_pull(const struct opts *o, const char *path, struct err *e)
 		return command_store_fault(e);
 	if (o->ref.kind == REF_OCI)
 		src = layout_open(&o->ref, &o->platform, e);
-	else if ((http = http_new(&ho, e)))
+	else if ((http = command_http_new(o, e)))
 		src = open_registry(o, http, &paths, progress, e);
 	if (src)
 		r = run_pull(o, &st, src, &progress, e);

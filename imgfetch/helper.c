@@ -13,12 +13,12 @@
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/jsonout.h"
 #include "common/text.h"
+#include "imgfetch/clock.h"
 #include "imgfetch/json.h"
 #include "imgfetch/secret.h"
 
@@ -40,14 +40,6 @@ struct talk {
 	size_t said_len, complained_len;
 	char said[ANSWER_MAX + 1], complained[STDERR_MAX + 1];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock */
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 /* --- start ----------------------------------------------------------------------------------- */
 
@@ -187,7 +179,7 @@ static int listen_to(struct talk *t, struct err *e)
  * not count. */
 static int converse(struct talk *t, struct err *e)
 {
-	uint64_t end = now_ns() + t->h->timeout_s * NSEC_PER_SEC;
+	uint64_t end = clock_mono_ns() + t->h->timeout_s * NSEC_PER_SEC;
 
 	for (;;) {
 		struct pollfd fds[] = {
@@ -196,7 +188,7 @@ static int converse(struct talk *t, struct err *e)
 			{.fd = t->err, .events = POLLIN},
 			{.fd = t->in, .events = POLLOUT},
 		};
-		uint64_t now = now_ns();
+		uint64_t now = clock_mono_ns();
 
 		if (now >= end)
 			return err_set(e, ERR_AUTH, "it did not end within %u s", t->h->timeout_s);

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/num.h"
 #include "common/text.h"
+#include "imgfetch/clock.h"
 
 #define HEADER_BYTES_MAX (64 * 1024)
 /* Of a body that nobody wants (errors, redirects): read so that the connection can be used again,
@@ -60,14 +60,6 @@ struct transfer {
 	uint64_t hop_bytes;
 	char errbuf[CURL_ERROR_SIZE];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock */
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 /* --- client -------------------------------------------------------------------------------- */
 
@@ -290,14 +282,14 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 
 static int call_sink(struct transfer *t, const char *data, size_t len)
 {
-	uint64_t before = now_ns();
+	uint64_t before = clock_mono_ns();
 	int r;
 
 	if (!t->req->sink)
 		return 0;
 	r = t->req->sink(t->req->arg, data, len, t->e);
 	/* A sink that waits for its own reader is no fault of the server. */
-	t->sink_ns += now_ns() - before;
+	t->sink_ns += clock_mono_ns() - before;
 	if (r < 0)
 		t->failed = true;
 	return r;
@@ -351,7 +343,7 @@ static int on_progress(void *arg, curl_off_t dl_total, curl_off_t dl_now, curl_o
 {
 	struct transfer *t = arg;
 	uint64_t stall_ns = t->h->opts.stall_s * NSEC_PER_SEC;
-	uint64_t now = now_ns();
+	uint64_t now = clock_mono_ns();
 
 	(void)dl_total, (void)dl_now, (void)ul_total, (void)ul_now; /* we count ourselves */
 	if (now - t->asked_ns >= NSEC_PER_SEC / 2) {
@@ -597,7 +589,7 @@ static int perform_hop(struct http *h, struct transfer *t, const struct url *url
 	if (!hd)
 		return -1;
 	t->header_bytes = t->dropped_bytes = t->hop_bytes = t->mark_bytes = t->sink_ns = 0;
-	t->mark_ns = t->asked_ns = now_ns();
+	t->mark_ns = t->asked_ns = clock_mono_ns();
 	t->resp->status = 0;
 	t->resp->complete = false;
 	t->dropping = t->begun = false;

@@ -5,12 +5,12 @@
  * trusted, and whatever it writes is data for isolate, which trusts none of it either.
  *
  *   main.c     options, configuration (config.c), which store, one line for an error, exit status
- *   command.h  what each command does: command_pull.c, command_store.c, command_care.c
+ *   command.h  what each command does: command_pull.c, command_store.c, ...
  *   pull.c     from a reference to a stored image, in the order: what does the reference mean now?
  *              is that here? manifest, configuration, layers, descriptor, name
  *   source.h   where bytes come from: registry.c (over http.c), layout.c
  *   auth.c     logins: credentials.c finds them (authfile.c, helper.c), token.c speaks to token
- *              servers
+ *              servers; logins.c keeps and forgets them
  *   manifest.c, imgconfig.c, platform.c, url.c, challenge.c, ...: pure parsers
  *   worker.c   threads: each layer is downloaded, hashed, inflated, hashed again and unpacked as
  *              one stream; commit.c moves what is complete and verified into the store
@@ -66,6 +66,10 @@ static int dispatch(const struct opts *o, struct err *e)
 {
 	char path[PATH_MAX];
 
+	if (o->command == COMMAND_LOGIN)
+		return command_login(o, e);
+	if (o->command == COMMAND_LOGOUT)
+		return command_logout(o, e);
 	if (storepath_pick(o->store, CONFIG_FILE, getenv("XDG_DATA_HOME"), getenv("HOME"), path,
 			   sizeof(path), e) < 0)
 		return -1;
@@ -103,7 +107,9 @@ static int configure_and_dispatch(struct opts *o, struct err *e)
 		.config_home = getenv("XDG_CONFIG_HOME"),
 		.home = getenv("HOME"),
 		/* Others' files are no reason for a list of images to fail. */
-		.registries = o->command == COMMAND_PULL ? &registries : NULL,
+		.registries = o->command == COMMAND_PULL || o->command == COMMAND_LOGIN
+				      ? &registries
+				      : NULL,
 	};
 	struct config config;
 	int r;

@@ -27,6 +27,9 @@ enum option_bit {
 	OPT_IMAGES = 1 << 12,
 	OPT_CA_FILE = 1 << 20,
 	OPT_CERT_DIR = 1 << 21,
+	OPT_USERNAME = 1 << 13,
+	OPT_PASSWORD_STDIN = 1 << 14,
+	OPT_ALL = 1 << 15,
 };
 
 static const struct {
@@ -48,6 +51,9 @@ static const struct {
 	{OPT_IMAGES, "--images"},
 	{OPT_CA_FILE, "--ca-file"},
 	{OPT_CERT_DIR, "--cert-dir"},
+	{OPT_USERNAME, "--username"},
+	{OPT_PASSWORD_STDIN, "--password-stdin"},
+	{OPT_ALL, "--all"},
 };
 
 static const struct {
@@ -81,6 +87,11 @@ static const struct {
 	 "rm REF...      remove a name, and the image if that was its last"},
 	{"gc", COMMAND_GC, OPT_JSON | OPT_DRY_RUN | OPT_IMAGES, 0, 0,
 	 "gc             remove what nothing refers to"},
+	{"login", COMMAND_LOGIN,
+	 OPT_PLAIN_HTTP | OPT_AUTHFILE | OPT_TIMEOUT | OPT_USERNAME | OPT_PASSWORD_STDIN |
+		 OPT_CA_FILE | OPT_CERT_DIR,
+	 1, 1, "login HOST     try a user name and password, and keep them"},
+	{"logout", COMMAND_LOGOUT, OPT_AUTHFILE | OPT_ALL, 0, 1, "logout HOST    forget them"},
 };
 
 static int on_store(void *ctx, const char *value, struct err *e)
@@ -292,6 +303,36 @@ static int on_max_unpack_time(void *ctx, const char *value, struct err *e)
 	return set_limit(ctx, "--max-unpack-time", value, e);
 }
 
+static int on_username(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)e; /* command_login looks at it, as at one that was typed */
+	o->username = value;
+	o->given |= OPT_USERNAME;
+	return 0;
+}
+
+static int on_password_stdin(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->password_stdin = true;
+	o->given |= OPT_PASSWORD_STDIN;
+	return 0;
+}
+
+static int on_all(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->all = true;
+	o->given |= OPT_ALL;
+	return 0;
+}
+
 static int on_help(void *ctx, const char *value, struct err *e)
 {
 	struct opts *o = ctx;
@@ -316,7 +357,7 @@ static const struct optab_row rows[] = {
 	 on_store},
 	{"config", 0, OPTAB_REQUIRED, "FILE", "configuration, instead of the usual files",
 	 on_config},
-	{"json", 0, OPTAB_NONE, NULL, "print JSON (all commands but tag)", on_json},
+	{"json", 0, OPTAB_NONE, NULL, "print JSON (not tag, login, logout)", on_json},
 	{"dry-run", 0, OPTAB_NONE, NULL, "gc: only say what would go", on_dry_run},
 	{"images", 0, OPTAB_NONE, NULL, "gc: images without a name, too", on_images},
 	{"pull", 0, OPTAB_REQUIRED, "WHEN", "ask: always, newer, missing (from the store), never",
@@ -344,6 +385,10 @@ static const struct optab_row rows[] = {
 	 on_max_unpack_time},
 	{"no-sync", 0, OPTAB_NONE, NULL, "do not wait for the disk", on_no_sync},
 	{"remove", 0, OPTAB_NONE, NULL, "flatten: take the tree away again", on_remove},
+	{"username", 0, OPTAB_REQUIRED, "NAME", "login: as this user", on_username},
+	{"password-stdin", 0, OPTAB_NONE, NULL, "login: read the password from a pipe or file",
+	 on_password_stdin},
+	{"all", 0, OPTAB_NONE, NULL, "logout: of all hosts", on_all},
 	{"quiet", 'q', OPTAB_NONE, NULL, "no progress", on_quiet},
 	{"help", 'h', OPTAB_NONE, NULL, "show this help", on_help},
 	{"version", 0, OPTAB_NONE, NULL, "show the version", on_version},
@@ -410,6 +455,41 @@ static int check_operands(struct opts *o, const char *command, size_t min, size_
 	return 0;
 }
 
+/* HOST[:PORT][/PREFIX]: a host as in a reference. Names are as strict as there, so that they can be
+ * keys of a file and parts of a URL. */
+static int parse_host(const char *s, struct opts *o, struct err *e)
+{
+	const char *slash = strchrnul(s, '/');
+	char text[REF_HOST_MAX + REF_REPO_MAX + 8];
+
+	/* Behind two more names the rest cannot become anything but part of the repository. */
+	if (text_format(text, sizeof(text), "%.*s/x/x%s", (int)(slash - s), s, slash) < 0 ||
+	    ref_parse(text, &o->ref, e) < 0 || o->ref.kind != REF_REGISTRY || o->ref.tag_given ||
+	    o->ref.has_digest || strncmp(o->ref.repo, "x/x", 3) != 0 ||
+	    (slash[0] && strcmp(o->ref.repo + 3, slash) != 0))
+		return err_set(
+			e, ERR_USAGE,
+			"'%s' is not HOST[:PORT][/PREFIX]; a host has a dot or a port, or is "
+			"localhost",
+			text_quote(s).s);
+	if (slash[0])
+		strcpy(o->prefix, o->ref.repo + 4); /* the arrays are of one size */
+	o->ref.repo[0] = '\0';
+	return 0;
+}
+
+static int check_host(struct opts *o, const char *command, struct err *e)
+{
+	if (o->all)
+		return o->word_count == 0 ? 0
+					  : err_set(e, ERR_USAGE, "logout --all takes no operand");
+	if (o->word_count == 0)
+		return err_set(e, ERR_USAGE, "%s needs a host", command);
+	if (o->word_count > 1)
+		return err_set(e, ERR_USAGE, "superfluous operand '%s'", text_quote(o->words[1]).s);
+	return parse_host(o->words[0], o, e);
+}
+
 static int check(struct opts *o, char **operands, size_t count, struct err *e)
 {
 	size_t i = 0;
@@ -428,6 +508,8 @@ static int check(struct opts *o, char **operands, size_t count, struct err *e)
 	o->command = commands[i].command;
 	o->words = operands + 1;
 	o->word_count = count - 1;
+	if (o->command == COMMAND_LOGIN || o->command == COMMAND_LOGOUT)
+		return check_host(o, commands[i].name, e);
 	if (check_operands(o, commands[i].name, commands[i].refs_min, commands[i].refs_max, e) < 0)
 		return -1;
 	if (o->command == COMMAND_PULL && o->ref.kind == REF_DIGEST)
@@ -454,11 +536,12 @@ int opts_print_help(void)
 	char buf[2048];
 	struct text t = TEXT_OVER(buf);
 
-	text_add(&t, "Usage: imgfetch COMMAND [OPTION...] [REF...]\n\nCommands:\n");
+	text_add(&t, "Usage: imgfetch COMMAND [OPTION...] [REF...|HOST]\n\nCommands:\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		text_addf(&t, "  %s\n", commands[i].help);
-	text_add(&t, "\nREF is [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST], oci:DIR[:TAG], or\n"
-		     "(not for pull) sha256:DIGEST.\n\n");
+	text_add(&t,
+		 "\nREF is [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST], oci:DIR[:TAG], or\n"
+		 "(not for pull) sha256:DIGEST. HOST is HOST[:PORT][/PREFIX-OF-REPOSITORIES].\n\n");
 	if (fdio_write_all(STDOUT_FILENO, t.buf, t.len) < 0)
 		return -1;
 	return optab_print_help(rows, ARRAY_LEN(rows));

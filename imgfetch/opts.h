@@ -22,6 +22,8 @@ enum command {
 	COMMAND_GC,
 	COMMAND_VERIFY,
 	COMMAND_DU,
+	COMMAND_LOGIN,
+	COMMAND_LOGOUT,
 };
 
 struct opts {
@@ -43,6 +45,9 @@ struct opts {
 	enum pull_policy policy; /* --pull; PULL_NEVER: also --offline, for what comes by network */
 	bool remove;		 /* flatten --remove */
 	struct limits limits;	 /* --max-...; what is 0 was not given */
+	const char *username;	 /* login --username, or NULL */
+	bool password_stdin, all;
+	char prefix[REF_REPO_MAX + 1]; /* login, logout: of HOST/PREFIX; ref has the host only */
 	bool plain_http, quiet, no_sync, json;
 	bool dry_run, images; /* of gc */
 	bool help, version;   /* then nothing else is filled or checked */

@@ -21,6 +21,7 @@
 #define BACKOFF_MS	   250 /* doubled for each further try, plus up to as much at random */
 #define RETRY_AFTER_MAX_S  60
 #define MANIFEST_TIMEOUT_S 30
+#define PING_BYTES_MAX	   65536
 #define LOGINS_MAX	   2 /* in a row: one for the challenge, one for an expired token */
 
 struct registry {
@@ -62,6 +63,12 @@ static int build_url(struct registry *r, const char *kind, const char *name, str
 {
 	char text[REF_HOST_MAX + REF_REPO_MAX + REF_TAG_MAX + 64];
 
+	if (!kind) {
+		if (text_format(text, sizeof(text), "%s://%s/v2/", uses_https(r) ? "https" : "http",
+				r->host) < 0)
+			return err_set(e, ERR_USAGE, "reference is too long");
+		return url_parse(text, out, e);
+	}
 	if (text_format(text, sizeof(text), "%s://%s/v2/%s/%s/%s", uses_https(r) ? "https" : "http",
 			r->host, r->repo, kind, name) < 0)
 		return err_set(e, ERR_USAGE, "reference is too long");
@@ -135,7 +142,7 @@ static int flow_add(void *arg, const void *data, size_t len, struct err *e)
 /* Everything about one request that outlives its tries. */
 struct attempt {
 	struct registry *r;
-	const char *kind, *name; /* of the URL */
+	const char *kind, *name; /* of the URL; NULL for that of the registry itself */
 	struct http_request req;
 	struct http_response resp;
 	struct blob_flow *flow; /* or NULL: then the body is small and starts anew */
@@ -421,6 +428,32 @@ static int get_blob(struct source *src, const struct blob_desc *blob, blob_sink 
 		    struct err *e)
 {
 	return resume_blob(src, blob, 0, sink, arg, e);
+}
+
+/* --- logins ---------------------------------------------------------------------------------- */
+
+int registry_check_login(struct source *src, const struct credentials *creds, bool *wanted,
+			 struct err *e)
+{
+	auto_membuf body = {.len_max = PING_BYTES_MAX};
+	auto_free struct attempt *a = attempt_new(of(src), NULL, NULL, e);
+
+	if (!a)
+		return -1;
+	auth_set_credentials(of(src)->auth, creds);
+	a->req.accept = "application/json";
+	a->req.total_s = MANIFEST_TIMEOUT_S;
+	a->req.body_max = PING_BYTES_MAX;
+	a->req.begin = manifest_begin;
+	a->req.sink = membuf_add;
+	a->req.arg = &body;
+	if (perform(a, e) < 0)
+		return -1;
+	if (a->resp.status < 200 || a->resp.status > 299)
+		return refuse(a, "login", e);
+	auto_secret header = auth_header(of(src)->auth);
+	*wanted = header != NULL;
+	return 0;
 }
 
 /* --- open and close ------------------------------------------------------------------------ */

@@ -20,4 +20,10 @@ struct source *registry_open(struct http *http, const struct credential_paths *p
 int registry_peek(struct source *src, const struct ref *ref, struct digest *out, long *status,
 		  struct err *e) NODISCARD;
 
+/* Does the registry take this login? src: from registry_open with a ref whose repository is empty;
+ * nothing else was asked of it yet. *wanted: it asked for a login, so that it was tried. ERR_AUTH,
+ * ERR_NETWORK, ERR_NOTFOUND. */
+int registry_check_login(struct source *src, const struct credentials *creds, bool *wanted,
+			 struct err *e) NODISCARD;
+
 #endif

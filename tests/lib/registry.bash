@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 # A real registry (Debian's docker-registry) on a free port of 127.0.0.1, for tests and the demo.
 #
-#   registry_start DIR    start one with its data in the new folder DIR and wait until it answers;
-#                         sets REGISTRY=127.0.0.1:PORT and REGISTRY_PID. Fails with its log.
+#   registry_start DIR [HTPASSWD]
+#                         start one with its data in the new folder DIR and wait until it answers;
+#                         sets REGISTRY=127.0.0.1:PORT and REGISTRY_PID. Fails with its log. With
+#                         a file of user names and bcrypt hashes it wants a login (Basic).
 #   registry_stop         end that one and wait for it; nothing happens if there is none
 #   registry_push LAYOUT:TAG REPO:TAG [SKOPEO OPTION...]
 #                         copy an image from an OCI layout into it
@@ -29,6 +31,8 @@ registry_start() {
 		  headers:
 		    X-Content-Type-Options: [nosniff]
 	EOF
+	[[ -z ${2:-} ]] || printf 'auth:\n  htpasswd:\n    realm: test\n    path: %s\n' "$2" \
+		>>"$dir/config.yml"
 	: >"$dir/log"
 	docker-registry serve "$dir/config.yml" >"$dir/log" 2>&1 </dev/null 3>&- &
 	REGISTRY_PID=$!

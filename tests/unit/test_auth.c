@@ -3,6 +3,7 @@
  * answers of token servers. */
 #include "imgfetch/challenge.h"
 
+#include "imgfetch/ask.h"
 #include "imgfetch/authfile.h"
 #include "imgfetch/base64.h"
 #include "imgfetch/token.h"
@@ -257,6 +258,20 @@ static void test_token(struct tap *t)
 	free(form);
 }
 
+static void test_passwords(struct tap *t)
+{
+	static const char *const good[] = {"x", "a b", "p:\"w\\", "\xc3\xa9", "\xf0\x9f\x94\x91"};
+	static const char *const bad[] = {"",	  "a\nb",     "a\rb", "\t",   "\x1b[2J",
+					  "\x7f", "\xc2\x85", "\xff", "\xc3", "a\xc0\xaf"};
+	struct err e = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		tap_int(t, ask_check(good[i], &e), 0, "take password %zu", i);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		tap_int(t, ask_check(bad[i], &e) < 0 ? e.kind : ERR_NONE, ERR_USAGE,
+			"refuse password %zu", i);
+}
+
 int main(void)
 {
 	struct tap t = {0};
@@ -266,5 +281,6 @@ int main(void)
 	test_authfile(&t);
 	test_base64(&t);
 	test_token(&t);
+	test_passwords(&t);
 	return tap_done(&t);
 }
