@@ -157,23 +157,17 @@ static int split_host(const char *s, const char *name, struct ref *r, const char
 	return 0;
 }
 
-static int parse_registry(const char *s, struct ref *r, struct err *e)
+/* [HOST/]REPOSITORY[:TAG], the first len bytes of name; all is the whole reference, for messages.
+ */
+static int parse_name(const char *all, const char *text, size_t len, struct ref *r, struct err *e)
 {
 	char name[REF_HOST_MAX + 1 + REF_REPO_MAX + 1 + REF_TAG_MAX + 1];
-	size_t len = strcspn(s, "@");
 	const char *rest, *slash, *tag = "";
 	char *colon;
 
-	if (s[len] == '@') {
-		struct err why;
-
-		if (digest_parse_any(s + len + 1, &r->digest, &why) < 0)
-			return bad(s, why.text, e);
-		r->has_digest = true;
-	}
 	if (len >= sizeof(name))
-		return bad(s, "it is too long", e);
-	memcpy(name, s, len);
+		return bad(all, "it is too long", e);
+	memcpy(name, text, len);
 	name[len] = '\0';
 
 	slash = strrchr(name, '/');
@@ -182,28 +176,46 @@ static int parse_registry(const char *s, struct ref *r, struct err *e)
 		*colon = '\0';
 		tag = colon + 1;
 		if (!tag_ok(tag))
-			return bad(s, "what follows the last ':' is not a tag", e);
+			return bad(all, "what follows the last ':' is not a tag", e);
 		r->tag_given = true;
 	} else if (!r->has_digest) {
 		tag = DEFAULT_TAG;
 	}
 	memcpy(r->tag, tag, strlen(tag) + 1);
 
-	if (split_host(s, name, r, &rest, e) < 0)
+	if (split_host(all, name, r, &rest, e) < 0)
 		return -1;
 	if (!repo_ok(rest))
 		return bad(
-			s,
+			all,
 			"a repository is made of lower-case letters, digits and single separators",
 			e);
 	if (is_hex64(name))
-		return bad(s, "write sha256:<hex> for a stored image", e);
+		return bad(all, "write sha256:<hex> for a stored image", e);
 	if (text_format(r->repo, sizeof(r->repo), "%s%s",
 			strcmp(r->host, DEFAULT_HOST) == 0 && !strchr(rest, '/') ? "library/" : "",
 			rest) < 0)
-		return bad(s, "the repository is too long", e);
-	r->kind = REF_REGISTRY;
+		return bad(all, "the repository is too long", e);
 	return 0;
+}
+
+static int parse_digest(const char *all, const char *text, struct ref *r, struct err *e)
+{
+	struct err why;
+
+	if (digest_parse_any(text, &r->digest, &why) < 0)
+		return bad(all, why.text, e);
+	r->has_digest = true;
+	return 0;
+}
+
+static int parse_registry(const char *s, struct ref *r, struct err *e)
+{
+	size_t len = strcspn(s, "@");
+
+	if (s[len] == '@' && parse_digest(s, s + len + 1, r, e) < 0)
+		return -1;
+	return parse_name(s, s, len, r, e);
 }
 
 /* Turn the last component of dir into a repository name: what cannot be part of one becomes '-',
@@ -235,34 +247,115 @@ static size_t repo_from_dir(const char *dir, size_t dir_len, char repo[REF_REPO_
 	return out;
 }
 
+/* Length of dir without the endings that archives have. */
+static size_t strip_endings(const char *dir, size_t len)
+{
+	static const char *const endings[] = {".gz", ".zst", ".zstd", ".tar", ".tgz", ".oci"};
+	bool again = true;
+
+	/* First what it is compressed with, then what it is. */
+	for (size_t i = 0; i < ARRAY_LEN(endings) && again; i++) {
+		size_t n = strlen(endings[i]);
+
+		if (len > n && memcmp(dir + len - n, endings[i], n) == 0) {
+			len -= n;
+			again = i < 3;
+		}
+	}
+	return len;
+}
+
+/* The DIR or FILE of a local source, and the name that the store would derive from it. */
+static int take_path(const char *all, const char *path, size_t len, struct ref *r, struct err *e)
+{
+	bool dir = r->kind == REF_OCI;
+
+	if (len == 0)
+		return bad(all, dir ? "there is no directory after 'oci:'" : "it names no file", e);
+	if (len > REF_DIR_MAX)
+		return bad(all, "it is too long", e);
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)path[i] < 0x20 || path[i] == 0x7f)
+			return bad(all, "the path holds control characters", e);
+	}
+	memcpy(r->dir, path, len);
+	r->dir[len] = '\0';
+	if (repo_from_dir(path, dir ? len : strip_endings(path, len), r->repo) == 0)
+		return bad(all, "the path's last component gives no name for the image", e);
+	memcpy(r->host, "localhost", sizeof("localhost"));
+	return 0;
+}
+
+/* A path may have '@' in it, but hardly "@sha256:", nor end with "@sha256", which as the canonical
+ * text would get a tag behind it. */
+static const char *find_digest(const char *s)
+{
+	const char *at = strrchr(s, '@');
+
+	if (!at || (strncmp(at, "@sha256", 7) != 0 && strncmp(at, "@sha512", 7) != 0))
+		return NULL;
+	return at[7] == ':' || at[7] == '\0' ? at : NULL;
+}
+
+/* A tag that was given, or what none means. */
+static int take_tag(const char *all, const char *tag, size_t len, struct ref *r, struct err *e)
+{
+	if (len <= REF_TAG_MAX)
+		*(char *)mempcpy(r->tag, tag, len) = '\0';
+	if (len > REF_TAG_MAX || !tag_ok(r->tag))
+		return bad(all, "what follows the last ':' is not a tag", e);
+	r->tag_given = true;
+	return 0;
+}
+
+static void default_tag(struct ref *r)
+{
+	if (!r->has_digest)
+		memcpy(r->tag, DEFAULT_TAG, sizeof(DEFAULT_TAG));
+}
+
 static int parse_oci(const char *s, const char *rest, struct ref *r, struct err *e)
 {
-	const char *colon = strrchr(rest, ':'), *tag = DEFAULT_TAG;
-	size_t dir_len = strlen(rest);
+	const char *at = find_digest(rest);
+	size_t len = at ? (size_t)(at - rest) : strlen(rest), dir_len = len;
+	const char *colon = memrchr(rest, ':', len);
 
-	if (colon && !strchr(colon, '/')) {
-		tag = colon + 1;
+	if (at && parse_digest(s, at + 1, r, e) < 0)
+		return -1;
+	default_tag(r);
+	if (colon && !memchr(colon, '/', (size_t)(rest + len - colon))) {
 		dir_len = (size_t)(colon - rest);
-		if (!tag_ok(tag))
-			return bad(s, "what follows the last ':' is not a tag", e);
-		r->tag_given = true;
+		if (take_tag(s, colon + 1, len - dir_len - 1, r, e) < 0)
+			return -1;
 	}
-	if (dir_len == 0)
-		return bad(s, "there is no directory after 'oci:'", e);
-	if (dir_len > REF_DIR_MAX)
-		return bad(s, "it is too long", e);
-	for (size_t i = 0; i < dir_len; i++) {
-		if ((unsigned char)rest[i] < 0x20 || rest[i] == 0x7f)
-			return bad(s, "the directory's name holds control characters", e);
-	}
-	memcpy(r->dir, rest, dir_len);
-	r->dir[dir_len] = '\0';
-	if (repo_from_dir(rest, dir_len, r->repo) == 0)
-		return bad(s, "the directory's last component gives no name for the image", e);
-	memcpy(r->host, "localhost", sizeof("localhost"));
-	memcpy(r->tag, tag, strlen(tag) + 1);
-	r->kind = REF_OCI;
-	return 0;
+	return take_path(s, rest, dir_len, r, e);
+}
+
+static int parse_archive(const char *s, const char *rest, struct ref *r, struct err *e)
+{
+	const char *at = find_digest(rest);
+	size_t len = at ? (size_t)(at - rest) : strlen(rest);
+	size_t path_len = MIN(strcspn(rest, ":"), len);
+	const char *name = rest + path_len + 1;
+	size_t name_len = path_len < len ? len - path_len - 1 : 0;
+
+	if (at && r->kind == REF_DOCKER_ARCHIVE)
+		return bad(s, "images in such an archive are told apart by their names only", e);
+	if (at && parse_digest(s, at + 1, r, e) < 0)
+		return -1;
+	default_tag(r);
+	if (take_path(s, rest, path_len, r, e) < 0)
+		return -1;
+	if (path_len == len)
+		return 0;
+	r->named = r->kind == REF_DOCKER_ARCHIVE || memchr(name, ':', name_len) ||
+		   memchr(name, '/', name_len);
+	return r->named ? parse_name(s, name, name_len, r, e) : take_tag(s, name, name_len, r, e);
+}
+
+bool ref_is_local(const struct ref *r)
+{
+	return r->kind == REF_OCI || r->kind == REF_OCI_ARCHIVE || r->kind == REF_DOCKER_ARCHIVE;
 }
 
 int ref_parse(const char *s, struct ref *out, struct err *e)
@@ -276,13 +369,34 @@ int ref_parse(const char *s, struct ref *out, struct err *e)
 		r.has_digest = true;
 		rc = digest_parse(s, &r.digest, e);
 	} else if (strncmp(s, "oci:", 4) == 0) {
+		r.kind = REF_OCI;
 		rc = parse_oci(s, s + 4, &r, e);
+	} else if (strncmp(s, "oci-archive:", 12) == 0) {
+		r.kind = REF_OCI_ARCHIVE;
+		rc = parse_archive(s, s + 12, &r, e);
+	} else if (strncmp(s, "docker-archive:", 15) == 0) {
+		r.kind = REF_DOCKER_ARCHIVE;
+		rc = parse_archive(s, s + 15, &r, e);
 	} else {
 		rc = parse_registry(s, &r, e);
 	}
 	if (rc == 0)
 		*out = r;
 	return rc;
+}
+
+static void add_name(struct text *t, const struct ref *r)
+{
+	text_addf(t, "%s/%s%s%s", r->host, r->repo, r->tag[0] ? ":" : "", r->tag);
+}
+
+struct ref_name ref_name(const struct ref *r)
+{
+	struct ref_name out;
+	struct text t = TEXT_OVER(out.s);
+
+	add_name(&t, r);
+	return out;
 }
 
 struct ref_text ref_text(const struct ref *r)
@@ -292,19 +406,28 @@ struct ref_text ref_text(const struct ref *r)
 
 	switch (r->kind) {
 	case REF_DIGEST:
-		break;
-	case REF_OCI:
-		text_addf(&t, "oci:%s:%s", r->dir, r->tag);
+		text_add(&t, digest_text(&r->digest).s);
 		return out;
-	case REF_REGISTRY:
-		text_addf(&t, "%s/%s", r->host, r->repo);
-		if (r->tag[0])
+	case REF_OCI:
+	case REF_OCI_ARCHIVE:
+		text_addf(&t, "%s:%s", r->kind == REF_OCI ? "oci" : "oci-archive", r->dir);
+		if (r->named) {
+			text_add(&t, ":");
+			add_name(&t, r);
+		} else if (r->tag[0]) {
 			text_addf(&t, ":%s", r->tag);
-		if (r->has_digest)
-			text_add(&t, "@");
+		}
+		break;
+	case REF_DOCKER_ARCHIVE:
+		text_addf(&t, "docker-archive:%s%s", r->dir, r->named ? ":" : "");
+		if (r->named)
+			add_name(&t, r);
+		break;
+	case REF_REGISTRY:
+		add_name(&t, r);
 		break;
 	}
 	if (r->has_digest)
-		text_add(&t, digest_text(&r->digest).s);
+		text_addf(&t, "@%s", digest_text(&r->digest).s);
 	return out;
 }

@@ -13,9 +13,11 @@
 #define REF_DIR_MAX  4095
 
 enum ref_kind {
-	REF_REGISTRY, /* [host[:port]/]repo[:tag][@sha256:... or @sha512:...] */
-	REF_OCI,      /* oci:DIR[:TAG], an OCI image layout on this machine */
-	REF_DIGEST,   /* sha256:<hex>: an image that is in the store already */
+	REF_REGISTRY,	    /* [host[:port]/]repo[:tag][@sha256:... or @sha512:...] */
+	REF_OCI,	    /* oci:DIR[:TAG][@sha256:...], an OCI image layout on this machine */
+	REF_OCI_ARCHIVE,    /* oci-archive:FILE[:TAG or name][@sha256:...], the same as a tar */
+	REF_DOCKER_ARCHIVE, /* docker-archive:FILE[:NAME], what `docker save` writes */
+	REF_DIGEST,	    /* sha256:<hex>: an image that is in the store already */
 };
 
 /* host, repo and tag are filled for REF_REGISTRY and REF_OCI and are valid names for the store.
@@ -23,7 +25,11 @@ enum ref_kind {
  *   registry-1.docker.io are spelled docker.io. A first component is a host if it holds a '.' or
  *   ':' or is "localhost".
  *   oci:DIR[:TAG] is known to the store as localhost/<last component of DIR>:<TAG or latest>, with
- *   bytes that no repository name can have turned to lower case or '-'. */
+ *   bytes that no repository name can have turned to lower case or '-'; with a digest and no TAG by
+ *   the digest. So is oci-archive:FILE[:TAG], without ".tar", ".tar.gz" and the like of FILE.
+ *   What follows an archive's FILE may be the whole name of an image, [HOST/]REPOSITORY[:TAG], by
+ *   which the store then knows it; for docker-archive it always is. FILE ends at its first ':', DIR
+ *   at its last before a TAG. */
 struct ref {
 	enum ref_kind kind;
 	char host[REF_HOST_MAX + 1]; /* with :port where given */
@@ -33,16 +39,26 @@ struct ref {
 	bool tag_given;
 	bool has_digest; /* digest wins over tag; may be a SHA-512 */
 	struct digest digest;
-	char dir[REF_DIR_MAX + 1]; /* REF_OCI: as typed */
+	bool named;		   /* archives: host, repo and tag are a name that was given */
+	char dir[REF_DIR_MAX + 1]; /* DIR or FILE: as typed */
 };
 
 /* Parse s. Names follow the distribution spec: repo components [a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*,
  * tag [A-Za-z0-9_][A-Za-z0-9._-]{0,127}. kind ERR_USAGE. */
 int ref_parse(const char *s, struct ref *out, struct err *e) NODISCARD;
 
+/* Is it something on this machine, with a DIR or FILE? */
+bool ref_is_local(const struct ref *r);
+
+/* The name alone: docker.io/library/python:3.12, whatever kind r is. Not for REF_DIGEST. */
+struct ref_name {
+	char s[REF_HOST_MAX + 1 + REF_REPO_MAX + 1 + REF_TAG_MAX + 1];
+};
+struct ref_name ref_name(const struct ref *r);
+
 /* Canonical text: docker.io/library/python:3.12, host/repo@sha256:..., oci:DIR:TAG, sha256:... */
 struct ref_text {
-	char s[REF_DIR_MAX + REF_TAG_MAX + DIGEST_TEXT_MAX + 16];
+	char s[REF_DIR_MAX + sizeof(struct ref_name) + DIGEST_TEXT_MAX + 24];
 };
 struct ref_text ref_text(const struct ref *r);
 

@@ -11,7 +11,7 @@
 #include "imgfetch/clock.h"
 #include "imgfetch/command.h"
 #include "imgfetch/http.h"
-#include "imgfetch/layout.h"
+#include "imgfetch/local.h"
 #include "imgfetch/mirrors.h"
 #include "imgfetch/pull.h"
 #include "imgfetch/report.h"
@@ -76,8 +76,9 @@ static struct source *open_registry(const struct opts *o, struct http *http,
 	return mirrors_open(http, paths, &o->ref, endpoints, (size_t)n, progress, e);
 }
 
-static int run_pull(const struct opts *o, const struct store *st, struct source *src,
-		    struct progress **progress, struct err *e)
+/* ref is o->ref, with the name that an archive gave it if it had none. */
+static int run_pull(const struct opts *o, const struct ref *ref, const struct store *st,
+		    struct source *src, struct progress **progress, struct err *e)
 {
 	struct pull_opts po = {
 		.platform = o->platform,
@@ -90,11 +91,13 @@ static int run_pull(const struct opts *o, const struct store *st, struct source 
 	uint64_t began_ns = clock_mono_ns();
 	struct pull_result result;
 
-	if (pull_image(st, src, &o->ref, &po, &result, e) < 0)
+	if (ref->named && !o->ref.named)
+		progress_message(*progress, "the archive's image is %s", ref_name(ref).s);
+	if (pull_image(st, src, ref, &po, &result, e) < 0)
 		return -1;
 	progress_free(take_ptr(*progress)); /* before anything else is printed */
 	if (o->json)
-		return report_pull(st, &o->ref, &result, clock_mono_ns() - began_ns, stdout, e);
+		return report_pull(st, ref, &result, clock_mono_ns() - began_ns, stdout, e);
 	printf("%s\n", digest_text(&result.digest).s);
 	return 0;
 }
@@ -107,7 +110,7 @@ static int pull_never(const struct opts *o, const char *path, struct progress **
 
 	if (storepath_open(path, &st, e) < 0)
 		return command_store_fault(e);
-	int r = run_pull(o, &st, NULL, progress, e);
+	int r = run_pull(o, &o->ref, &st, NULL, progress, e);
 	if (r < 0)
 		err_wrap(e, "pull '%s'", text_quote(ref_text(&o->ref).s).s);
 	store_close(&st);
@@ -121,6 +124,7 @@ int command_pull(const struct opts *o, const char *path, struct err *e)
 	struct http *http = NULL;
 	struct source *src = NULL;
 	struct store st;
+	struct ref ref = o->ref;
 	int r = -1;
 
 	if (!progress)
@@ -130,12 +134,12 @@ int command_pull(const struct opts *o, const char *path, struct err *e)
 	credentials_paths_from_env(o->authfile, &paths);
 	if (store_create(path, &st, e) < 0)
 		return command_store_fault(e);
-	if (o->ref.kind == REF_OCI)
-		src = layout_open(&o->ref, &o->platform, e);
+	if (ref_is_local(&o->ref))
+		src = local_open(&st, &ref, &o->platform, e);
 	else if ((http = command_http_new(o, e)))
 		src = open_registry(o, http, &paths, progress, e);
 	if (src)
-		r = run_pull(o, &st, src, &progress, e);
+		r = run_pull(o, &ref, &st, src, &progress, e);
 	if (r < 0)
 		err_wrap(e, "pull '%s'", text_quote(ref_text(&o->ref).s).s);
 	source_free(src);

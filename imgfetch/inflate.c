@@ -26,8 +26,8 @@ struct inflate {
 	size_t in_len;
 	bool in_eof;
 	uint64_t in_bytes, out_bytes;
-	unsigned char head[4];	   /* looked at to tell the format; consumed first */
-	const unsigned char *rest; /* what follows head in the piece it came from */
+	unsigned char head[INFLATE_HEAD_BYTES]; /* looked at to tell the format; consumed first */
+	const unsigned char *rest;		/* what follows head in the piece it came from */
 	size_t rest_len;
 
 	bool between; /* gzip: before the first or after a complete member; zstd: frame */
@@ -151,6 +151,30 @@ static int open_format(struct inflate *in, enum format format, struct err *e)
 	return 0;
 }
 
+enum packing { PACKED_NOT, PACKED_GZIP, PACKED_ZSTD, PACKED_BZIP2, PACKED_XZ };
+
+static enum packing tell_packing(const unsigned char *h, size_t len)
+{
+	static const unsigned char xz[INFLATE_HEAD_BYTES] = {0xfd, '7', 'z', 'X'};
+
+	if (len >= 2 && h[0] == 0x1f && h[1] == 0x8b)
+		return PACKED_GZIP;
+	if (len < INFLATE_HEAD_BYTES)
+		return PACKED_NOT;
+	/* A zstd frame, or one of the sixteen kinds of skippable frame (zstd:chunked). */
+	if ((h[0] == 0x28 && h[1] == 0xb5 && h[2] == 0x2f && h[3] == 0xfd) ||
+	    ((h[0] & 0xf0) == 0x50 && h[1] == 0x2a && h[2] == 0x4d && h[3] == 0x18))
+		return PACKED_ZSTD;
+	if (memcmp(h, "BZh", 3) == 0)
+		return PACKED_BZIP2;
+	return memcmp(h, xz, sizeof(xz)) == 0 ? PACKED_XZ : PACKED_NOT;
+}
+
+bool inflate_is_packed(const unsigned char *head, size_t len)
+{
+	return tell_packing(head, len) != PACKED_NOT;
+}
+
 /* Tell the format by up to four bytes, which stay to be consumed. */
 static int sniff(struct inflate *in, struct err *e)
 {
@@ -171,24 +195,22 @@ static int sniff(struct inflate *in, struct err *e)
 	in->in = in->head;
 	in->in_len = len;
 
-	if (len >= 2 && h[0] == 0x1f && h[1] == 0x8b) {
+	switch (tell_packing(h, len)) {
+	case PACKED_GZIP:
 #ifdef HAVE_ISAL
 		if (in->engine == INFLATE_AUTO)
 			return open_format(in, FORMAT_GZIP_ISAL, e);
 #endif
 		return open_format(in, FORMAT_GZIP_ZLIB, e);
-	}
-	/* A zstd frame, or one of the sixteen kinds of skippable frame (zstd:chunked). */
-	if (len == 4 && ((h[0] == 0x28 && h[1] == 0xb5 && h[2] == 0x2f && h[3] == 0xfd) ||
-			 ((h[0] & 0xf0) == 0x50 && h[1] == 0x2a && h[2] == 0x4d && h[3] == 0x18)))
+	case PACKED_ZSTD:
 		return open_format(in, FORMAT_ZSTD, e);
-	if (len == 4 && memcmp(h, "BZh", 3) == 0)
+	case PACKED_BZIP2:
 		return err_set(e, ERR_VERIFY, "compressed with bzip2, which is not supported");
-	if (len == 4 && memcmp(h,
-			       "\xfd"
-			       "7zX",
-			       4) == 0)
+	case PACKED_XZ:
 		return err_set(e, ERR_VERIFY, "compressed with xz, which is not supported");
+	case PACKED_NOT:
+		break;
+	}
 	return open_format(in, FORMAT_PLAIN, e);
 }
 

@@ -40,6 +40,11 @@ struct inflate *inflate_new(inflate_fill fill, void *arg, const struct inflate_l
  *   plain everything else; whether it is a tar is for unpack to say */
 ssize_t inflate_read(struct inflate *in, void *out, size_t size, struct err *e);
 
+/* Do the first bytes of something, INFLATE_HEAD_BYTES or all there are, say that it is compressed,
+ * be it with something that inflate_read refuses? Pure. */
+#define INFLATE_HEAD_BYTES 4
+bool inflate_is_packed(const unsigned char *head, size_t len);
+
 /* "gzip", "zstd", "tar"; "" before the first read. */
 const char *inflate_format(const struct inflate *in);
 

@@ -101,6 +101,14 @@ bool jv_is_object(const struct jv *v)
 	return json_typeof(in(v)) == JSON_OBJECT;
 }
 
+bool jv_is_array(const struct jv *root, size_t *count)
+{
+	if (json_typeof(in(root)) != JSON_ARRAY)
+		return false;
+	*count = json_array_size(in(root));
+	return true;
+}
+
 bool jv_has(const struct jv *obj, const char *key)
 {
 	const json_t *v = json_object_get(in(obj), key);

@@ -35,6 +35,9 @@ static inline void cleanup_jv(struct jv **root)
 
 bool jv_is_object(const struct jv *v);
 
+/* Is the root an array? Then *count is how many elements it has. */
+bool jv_is_array(const struct jv *root, size_t *count);
+
 /* True if the object has the key with any value but null. */
 bool jv_has(const struct jv *obj, const char *key);
 

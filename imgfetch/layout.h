@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* An OCI image layout (a directory) as a source. */
+/* An OCI image layout, in a directory or an archive, as a source. */
 #ifndef IMGFETCH_LAYOUT_H
 #define IMGFETCH_LAYOUT_H
 
 #include "common/err.h"
-#include "common/ref.h"
+#include "imgfetch/bundle.h"
 #include "imgfetch/platform.h"
 #include "imgfetch/source.h"
 
-/* ref: REF_OCI. The directory is the user's word and may be reached through links; what is in it is
- * opened beneath it without following any. want decides where the layout's index has several
- * manifests for the tag. ERR_NOTFOUND (no directory), ERR_VERIFY (no layout). NULL with *e. */
-struct source *layout_open(const struct ref *ref, const struct platform *want, struct err *e);
+/* Takes files, also on failure. A reference's digest decides which image is meant; without one the
+ * entry of the index that is called `wanted` (as index_select understands it; NULL: the only one)
+ * or, with or_any, the only one there is when none is. `platform` decides where several are.
+ * ERR_NOTFOUND, ERR_VERIFY (no layout). NULL with *e. */
+struct source *layout_open(struct bundle *files, const char *wanted, bool or_any,
+			   const struct platform *platform, struct err *e);
 
 #endif

@@ -9,20 +9,9 @@
 #include "common/cleanup.h"
 #include "common/text.h"
 #include "imgfetch/json.h"
+#include "imgfetch/manifest_impl.h"
 
-/* No real index comes near; the cap only bounds the work. */
-#define INDEX_ENTRIES_MAX 1000
-#define BLOB_BYTES_MAX	  (UINT64_C(1) << 46)
-
-enum type_class {
-	TYPE_UNKNOWN,
-	TYPE_IMAGE,
-	TYPE_INDEX,
-	TYPE_SCHEMA1,
-	TYPE_CONFIG,
-	TYPE_LAYER,
-	TYPE_FOREIGN,
-};
+#define BLOB_BYTES_MAX (UINT64_C(1) << 46)
 
 static const struct {
 	const char *name;
@@ -50,7 +39,7 @@ static const struct {
 };
 
 /* Types compare without case and without parameters ("; charset=utf-8"). */
-static enum type_class classify(const char *type)
+enum type_class manifest_classify_type(const char *type)
 {
 	size_t len = strcspn(type, "; \t");
 
@@ -76,7 +65,7 @@ static enum type_class kind_class(enum manifest_kind kind)
 /* `type` (from `where`) must not name another kind of document than the content is. */
 static int check_type(const char *type, const char *where, enum manifest_kind kind, struct err *e)
 {
-	enum type_class c = classify(type);
+	enum type_class c = manifest_classify_type(type);
 
 	if (!type[0] || c == kind_class(kind))
 		return 0;
@@ -88,8 +77,8 @@ static int check_type(const char *type, const char *where, enum manifest_kind ki
 		       text_quote(type).s, kind == MANIFEST_INDEX ? "index" : "manifest");
 }
 
-static int open_document(const struct raw_manifest *raw, struct jv **root, enum manifest_kind *kind,
-			 struct err *e)
+int manifest_open(const struct raw_manifest *raw, struct jv **root, enum manifest_kind *kind,
+		  struct err *e)
 {
 	auto_jv doc = NULL;
 	const char *type = NULL;
@@ -120,7 +109,7 @@ static int open_document(const struct raw_manifest *raw, struct jv **root, enum 
 			       type ? " (mediaType '" : "", type ? text_quote(type).s : "",
 			       type ? "')" : "");
 	*kind = index ? MANIFEST_INDEX : MANIFEST_IMAGE;
-	if (type && classify(type) == TYPE_UNKNOWN)
+	if (type && manifest_classify_type(type) == TYPE_UNKNOWN)
 		return err_set(e, ERR_VERIFY, "unknown mediaType '%s'", text_quote(type).s);
 	if (type && check_type(type, "its mediaType", *kind, e) < 0)
 		return -1;
@@ -134,10 +123,10 @@ int manifest_classify(const struct raw_manifest *raw, enum manifest_kind *out, s
 {
 	auto_jv doc = NULL;
 
-	return open_document(raw, &doc, out, e);
+	return manifest_open(raw, &doc, out, e);
 }
 
-static int parse_descriptor(const struct jv *obj, struct blob_desc *out, struct err *e)
+int manifest_parse_descriptor(const struct jv *obj, struct blob_desc *out, struct err *e)
 {
 	struct blob_desc b = {0};
 	const char *digest = NULL, *type = NULL;
@@ -176,9 +165,9 @@ static int parse_config_descriptor(const struct jv *doc, struct blob_desc *out, 
 	if (jv_get_object(doc, "config", JV_REQUIRED, &obj, e) < 0 ||
 	    jv_get_string(doc, "artifactType", JV_OPTIONAL, 256, &artifact, e) < 0)
 		return -1;
-	if (parse_descriptor(obj, out, e) < 0 || refuse_urls(obj, e) < 0)
+	if (manifest_parse_descriptor(obj, out, e) < 0 || refuse_urls(obj, e) < 0)
 		return err_wrap(e, "config of the manifest");
-	if (classify(out->media_type) != TYPE_CONFIG)
+	if (manifest_classify_type(out->media_type) != TYPE_CONFIG)
 		return err_set(e, ERR_VERIFY, "it is an artifact of type '%s', not an image",
 			       text_quote(artifact ? artifact : out->media_type).s);
 	if (out->size_bytes > CONFIG_BYTES_MAX)
@@ -191,9 +180,9 @@ static int parse_layer(const struct jv *layers, size_t i, struct blob_desc *out,
 {
 	const struct jv *obj = NULL;
 
-	if (jv_object_at(layers, i, &obj, e) < 0 || parse_descriptor(obj, out, e) < 0)
+	if (jv_object_at(layers, i, &obj, e) < 0 || manifest_parse_descriptor(obj, out, e) < 0)
 		return err_wrap(e, "layer %zu of the manifest", i + 1);
-	switch (classify(out->media_type)) {
+	switch (manifest_classify_type(out->media_type)) {
 	case TYPE_LAYER:
 		break;
 	case TYPE_FOREIGN:
@@ -219,7 +208,7 @@ int manifest_parse(const struct raw_manifest *raw, struct manifest *out, struct 
 	enum manifest_kind kind;
 	size_t count = 0;
 
-	if (open_document(raw, &doc, &kind, e) < 0)
+	if (manifest_open(raw, &doc, &kind, e) < 0)
 		return -1;
 	if (kind != MANIFEST_IMAGE)
 		return err_set(e, ERR_VERIFY, "it is an index where a manifest was expected");
@@ -246,143 +235,4 @@ void manifest_fini(struct manifest *m)
 	free(m->layers);
 	m->layers = NULL;
 	m->layer_count = 0;
-}
-
-/* --- index --------------------------------------------------------------------------------- */
-
-static int copy_name(const struct jv *obj, const char *key, char *out, size_t size, struct err *e)
-{
-	const char *s = NULL;
-
-	if (jv_get_string(obj, key, JV_OPTIONAL, 256, &s, e) < 0)
-		return -1;
-	/* Longer than any name we could want: keep a head, which matches nothing either. */
-	if (s)
-		(void)snprintf(out, size, "%s", s);
-	return 0;
-}
-
-struct entry {
-	struct blob_desc blob;
-	struct platform platform;
-	bool has_platform;
-	bool attestation;
-	const char *ref_name; /* borrowed, NULL when there is none */
-};
-
-static int parse_entry(const struct jv *arr, size_t i, struct entry *out, struct err *e)
-{
-	const struct jv *obj = NULL, *platform = NULL, *notes = NULL;
-	const char *type = NULL;
-
-	*out = (struct entry){0};
-	if (jv_object_at(arr, i, &obj, e) < 0 || parse_descriptor(obj, &out->blob, e) < 0 ||
-	    jv_get_object(obj, "platform", JV_OPTIONAL, &platform, e) < 0 ||
-	    jv_get_object(obj, "annotations", JV_OPTIONAL, &notes, e) < 0)
-		return err_wrap(e, "entry %zu of the index", i + 1);
-	if (platform) {
-		out->has_platform = true;
-		if (copy_name(platform, "os", out->platform.os, sizeof(out->platform.os), e) < 0 ||
-		    copy_name(platform, "architecture", out->platform.arch,
-			      sizeof(out->platform.arch), e) < 0 ||
-		    copy_name(platform, "variant", out->platform.variant,
-			      sizeof(out->platform.variant), e) < 0)
-			return err_wrap(e, "entry %zu of the index", i + 1);
-	}
-	if (notes) {
-		if (jv_get_string(notes, "vnd.docker.reference.type", JV_OPTIONAL, 4096, &type, e) <
-			    0 ||
-		    jv_get_string(notes, "org.opencontainers.image.ref.name", JV_OPTIONAL, 4096,
-				  &out->ref_name, e) < 0)
-			return err_wrap(e, "entry %zu of the index", i + 1);
-	}
-	/* BuildKit marks its attestations both ways; either is enough. */
-	out->attestation = type || strcmp(out->platform.os, "unknown") == 0 ||
-			   strcmp(out->platform.arch, "unknown") == 0;
-	return 0;
-}
-
-/* An entry that names its platform goes by that. One that does not may be anything: it is taken
- * when nothing better is there, and the configuration is checked later. */
-static unsigned rank_entry(const struct entry *en, const struct platform *want)
-{
-	enum type_class c = classify(en->blob.media_type);
-
-	if (en->attestation || (c != TYPE_IMAGE && c != TYPE_INDEX))
-		return 0;
-	return en->has_platform ? platform_rank(want, &en->platform) : 1;
-}
-
-struct choice {
-	unsigned rank;
-	struct blob_desc blob;
-	size_t named;	  /* entries that carry the wanted ref_name */
-	size_t rivals;	  /* other images that rank as high, where the order means nothing */
-	struct text have; /* platforms there are, for the message */
-};
-
-static void consider(struct choice *c, const struct entry *en, const struct platform *want)
-{
-	unsigned rank = rank_entry(en, want);
-
-	if (en->has_platform && !en->attestation)
-		text_addf(&c->have, "%s%s", c->have.len ? ", " : "",
-			  text_quote(platform_text(&en->platform).s).s);
-	if (rank > c->rank) {
-		c->rank = rank;
-		c->blob = en->blob;
-		c->rivals = 0;
-	} else if (rank > 0 && rank == c->rank && (!en->has_platform || en->ref_name) &&
-		   !digest_equal(&c->blob.digest, &en->blob.digest)) {
-		c->rivals++;
-	}
-}
-
-static int explain_no_choice(const struct choice *c, const struct platform *want,
-			     const char *ref_name, struct err *e)
-{
-	if (ref_name && c->named == 0)
-		return err_set(e, ERR_NOTFOUND, "there is no tag '%s'", text_quote(ref_name).s);
-	if (c->have.len == 0)
-		return err_set(e, ERR_PLATFORM, "the index lists no image");
-	return err_set(e, ERR_PLATFORM, "no image for %s; there is: %s%s", platform_text(want).s,
-		       c->have.buf, c->have.full ? "..." : "");
-}
-
-int index_select(const struct raw_manifest *raw, const struct platform *want, const char *ref_name,
-		 struct blob_desc *out, struct err *e)
-{
-	auto_jv doc = NULL;
-	const struct jv *arr = NULL;
-	char have[400];
-	struct choice choice = {.have = TEXT_OVER(have)};
-	enum manifest_kind kind;
-	size_t count = 0;
-
-	have[0] = '\0';
-	if (open_document(raw, &doc, &kind, e) < 0)
-		return -1;
-	if (kind != MANIFEST_INDEX)
-		return err_set(e, ERR_VERIFY, "it is a manifest where an index was expected");
-	if (jv_get_array(doc, "manifests", JV_REQUIRED, INDEX_ENTRIES_MAX, &arr, &count, e) < 0)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		struct entry en;
-
-		if (parse_entry(arr, i, &en, e) < 0)
-			return -1;
-		if (ref_name && (!en.ref_name || strcmp(ref_name, en.ref_name) != 0))
-			continue;
-		choice.named++;
-		consider(&choice, &en, want);
-	}
-	if (choice.rank == 0)
-		return explain_no_choice(&choice, want, ref_name, e);
-	if (choice.rivals > 0)
-		return err_set(e, ERR_NOTFOUND,
-			       "%zu images to choose from and nothing that tells them apart: "
-			       "name a tag or a digest",
-			       choice.rivals + 1);
-	*out = choice.blob;
-	return 0;
 }

@@ -34,11 +34,18 @@ struct manifest {
 int manifest_parse(const struct raw_manifest *raw, struct manifest *out, struct err *e) NODISCARD;
 void manifest_fini(struct manifest *m);
 
-/* Choose from an index (MANIFEST_INDEX) what to fetch for `want`; with ref_name only among entries
- * annotated with that name (OCI layouts). Attestations are never chosen. The result may be an index
- * again. ERR_PLATFORM (the text lists what there is), ERR_NOTFOUND (no such ref_name), ERR_VERIFY.
- */
-int index_select(const struct raw_manifest *raw, const struct platform *want, const char *ref_name,
+/* Choose from an index (MANIFEST_INDEX) what to fetch for `want`; with `wanted`, a tag or a whole
+ * name in canonical form, only among entries annotated with that name (OCI layouts): best with
+ * exactly these bytes, else with an image's name that means the same, else with one that has this
+ * tag. Attestations and artifacts are never chosen. The result may be an index again. ERR_PLATFORM
+ * (the text lists what there is), ERR_NOTFOUND (no such name; the text lists those there are),
+ * ERR_VERIFY. */
+int index_select(const struct raw_manifest *raw, const struct platform *want, const char *wanted,
 		 struct blob_desc *out, struct err *e) NODISCARD;
+
+/* The entry with this digest, for the media type and size that the index says. 1; 0: none; -1:
+ * ERR_VERIFY. */
+int index_find(const struct raw_manifest *raw, const struct digest *digest, struct blob_desc *out,
+	       struct err *e) NODISCARD;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where an image comes from: a registry or an OCI layout, behind one small table of functions. */
+/* Where an image comes from: a registry, an OCI layout or an archive, behind one small table of
+ * functions. */
 #ifndef IMGFETCH_SOURCE_H
 #define IMGFETCH_SOURCE_H
 
