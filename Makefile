@@ -128,6 +128,7 @@ imgfetch_net_src += imgfetch/usage.c
 imgfetch_net_src += imgfetch/users.c
 
 imgfetch_data_src :=
+imgfetch_data_src += imgfetch/bar.c
 imgfetch_data_src += imgfetch/commit.c
 imgfetch_data_src += imgfetch/compress.c
 imgfetch_data_src += imgfetch/confine.c
@@ -275,6 +276,8 @@ unit_libs_test_dockersave := -ljansson
 unit_tests += test_confine
 unit_objs_test_confine := imgfetch/confine.c
 unit_libs_test_confine := -lpthread
+unit_tests += test_bar
+unit_objs_test_bar := imgfetch/bar.c
 unit_tests += test_limits
 unit_objs_test_limits := imgfetch/limits.c
 unit_tests += test_worker

@@ -10,21 +10,20 @@
 
 #include "common/fdio.h"
 #include "common/text.h"
+#include "imgfetch/bar.h"
 #include "imgfetch/clock.h"
 
 #define LABEL_MAX	32
 #define DRAW_EVERY_NS	(100 * NSEC_PER_MSEC)
 #define BARS_MAX	8
 #define COLUMNS_DEFAULT 80
-#define BAR_COLUMNS_MAX 30
-#define BAR_COLUMNS_MIN 5
-#define TEXT_COLUMNS	60 /* what a line has besides its bar */
+#define ROWS_DEFAULT	24
 
 struct progress_item {
 	struct progress *owner;
 	struct progress_item *next;
 	char label[LABEL_MAX];
-	uint64_t total_bytes, done_bytes;
+	struct bar bar;
 	uint64_t kept_bytes; /* of those that are done: there before */
 	uint64_t started_ns;
 };
@@ -35,13 +34,19 @@ struct progress {
 	bool quiet;
 	bool terminal;
 	struct progress_item *items; /* active ones, oldest first */
+	unsigned expected;	     /* how many items there will be in all */
+	struct bar all;		     /* their sum */
+	uint64_t over_bytes;	     /* of items that are finished */
+	uint64_t over_fresh_bytes;   /* of those, what came in this pull */
 	unsigned drawn;		     /* lines of bars on the screen, the cursor below them */
+	unsigned width[BARS_MAX + 1];
 	uint64_t drawn_ns;
 };
 
 struct progress *progress_new(int fd, bool quiet, struct err *e)
 {
 	struct progress *p = calloc(1, sizeof(*p));
+	const char *term = getenv("TERM");
 
 	if (!p) {
 		err_sys(e, ERR_SYSTEM, "start the progress display");
@@ -50,7 +55,8 @@ struct progress *progress_new(int fd, bool quiet, struct err *e)
 	pthread_mutex_init(&p->mutex, NULL);
 	p->fd = fd;
 	p->quiet = quiet;
-	p->terminal = isatty(fd);
+	p->terminal = isatty(fd) && !(term && strcmp(term, "dumb") == 0);
+	p->all.label = "all";
 	return p;
 }
 
@@ -60,79 +66,67 @@ static void put(const struct progress *p, const struct text *t)
 	(void)!fdio_write_all(p->fd, t->buf, t->len);
 }
 
-/* 1234567 as "1.2 MB": powers of 1000, as the sizes in registries are shown. */
-static void add_size(struct text *t, double bytes)
-{
-	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-	size_t u = 0;
-
-	while (bytes >= 999.5 && u + 1 < ARRAY_LEN(units)) {
-		bytes /= 1000;
-		u++;
-	}
-	text_addf(t, u == 0 || bytes >= 99.95 ? "%.0f %s" : "%.1f %s", bytes, units[u]);
-}
-
 static double seconds_since(uint64_t ns, uint64_t now_ns)
 {
 	return (double)(now_ns - ns) / (double)NSEC_PER_SEC;
 }
 
-/* Cursor up over the bars, clear from there to the end of the screen. */
+/* The terminal's size now; it may change at any time, so it is asked for each time. */
+static void get_size(const struct progress *p, unsigned *columns, unsigned *rows)
+{
+	struct winsize ws = {0};
+
+	(void)ioctl(p->fd, TIOCGWINSZ, &ws); /* then it stays 0, as of a serial line */
+	*columns = ws.ws_col > 0 ? ws.ws_col : COLUMNS_DEFAULT;
+	*rows = ws.ws_row > 0 ? ws.ws_row : ROWS_DEFAULT;
+}
+
+/* Cursor up over the bars, clear from there to the end of the screen. A terminal that was made
+ * narrower meanwhile has wrapped them. */
 static void add_erase(struct progress *p, struct text *t)
 {
-	if (p->drawn > 0)
-		text_addf(t, "\033[%uA\r\033[J", p->drawn);
+	unsigned columns, rows, up = 0;
+
+	if (p->drawn == 0)
+		return;
+	get_size(p, &columns, &rows);
+	for (unsigned i = 0; i < p->drawn; i++)
+		up += MAX(1, (p->width[i] + columns - 1) / columns);
+	text_addf(t, "\033[%uA\r\033[J", MIN(up, rows));
 	p->drawn = 0;
 }
 
-static unsigned bar_columns(const struct progress *p)
+static void add_line(struct progress *p, struct text *t, struct bar *b, uint64_t fresh_bytes,
+		     unsigned columns, uint64_t now_ns)
 {
-	struct winsize ws;
-	unsigned columns = COLUMNS_DEFAULT;
+	size_t begin = t->len;
 
-	if (ioctl(p->fd, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0)
-		columns = ws.ws_col;
-	if (columns < TEXT_COLUMNS + BAR_COLUMNS_MIN)
-		return 0; /* the line would wrap: no bar, and the figures as far as they go */
-	return MIN(columns - TEXT_COLUMNS, BAR_COLUMNS_MAX);
-}
-
-static void add_bar(struct text *t, const struct progress_item *it, unsigned columns,
-		    uint64_t now_ns)
-{
-	double share = it->total_bytes ? (double)it->done_bytes / (double)it->total_bytes : 1;
-	double s = seconds_since(it->started_ns, now_ns);
-
-	text_addf(t, "%-20.20s ", it->label);
-	if (columns > 0) {
-		unsigned full = (unsigned)(MIN(share, 1) * columns);
-		text_add(t, "[");
-		for (unsigned i = 0; i < columns; i++)
-			text_add(t, i < full ? "#" : ".");
-		text_add(t, "] ");
-	}
-	text_addf(t, "%3.0f%% ", MIN(share, 1) * 100);
-	add_size(t, (double)it->done_bytes);
-	if (s > 0.2) {
-		text_add(t, "  ");
-		add_size(t, (double)(it->done_bytes - it->kept_bytes) / s);
-		text_add(t, "/s");
-	}
+	bar_rate_look(&b->rate, fresh_bytes, now_ns);
+	bar_add(t, b, columns);
+	p->width[p->drawn++] = (unsigned)(t->len - begin);
 	text_add(t, "\n");
 }
 
 static void draw(struct progress *p, uint64_t now_ns)
 {
-	char buf[4096];
+	char buf[8192];
 	struct text t = TEXT_OVER(buf);
-	unsigned columns = bar_columns(p);
+	unsigned columns, rows;
+	uint64_t fresh = p->over_fresh_bytes;
 
+	get_size(p, &columns, &rows);
 	add_erase(p, &t);
-	for (const struct progress_item *it = p->items; it && p->drawn < BARS_MAX; it = it->next) {
-		add_bar(&t, it, columns, now_ns);
-		p->drawn++;
+	p->all.done_bytes = p->over_bytes;
+	for (struct progress_item *it = p->items; it; it = it->next) {
+		p->all.done_bytes += it->bar.done_bytes;
+		fresh += it->bar.done_bytes - it->kept_bytes;
+		/* The cursor must stay on the screen, and the sum have a line. */
+		if (p->drawn < BARS_MAX && p->drawn + 2 < rows)
+			add_line(p, &t, &it->bar, it->bar.done_bytes - it->kept_bytes, columns,
+				 now_ns);
 	}
+	if (p->expected > 1)
+		add_line(p, &t, &p->all, fresh, columns, now_ns);
 	put(p, &t);
 	p->drawn_ns = now_ns;
 }
@@ -188,6 +182,25 @@ void progress_warning(struct progress *p, const char *fmt, ...)
 	va_end(ap);
 }
 
+void progress_expect(struct progress *p, unsigned items, uint64_t bytes)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->mutex);
+	p->expected += items;
+	p->all.total_bytes += bytes;
+	pthread_mutex_unlock(&p->mutex);
+}
+
+void progress_brought(struct progress *p, uint64_t bytes)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->mutex);
+	p->over_bytes += bytes;
+	pthread_mutex_unlock(&p->mutex);
+}
+
 struct progress_item *progress_start(struct progress *p, const char *label, uint64_t total_bytes)
 {
 	struct progress_item *it = p && !p->quiet ? calloc(1, sizeof(*it)) : NULL;
@@ -197,7 +210,7 @@ struct progress_item *progress_start(struct progress *p, const char *label, uint
 	struct text t = TEXT_OVER(it->label);
 	text_add_quoted(&t, label, strlen(label));
 	it->owner = p;
-	it->total_bytes = total_bytes;
+	it->bar = (struct bar){.label = it->label, .total_bytes = total_bytes};
 	it->started_ns = clock_mono_ns();
 	pthread_mutex_lock(&p->mutex);
 	struct progress_item **end = &p->items;
@@ -216,7 +229,7 @@ static void advance(struct progress_item *it, uint64_t bytes, bool kept)
 		return;
 	struct progress *p = it->owner;
 	pthread_mutex_lock(&p->mutex);
-	it->done_bytes += bytes;
+	it->bar.done_bytes += bytes;
 	if (kept)
 		it->kept_bytes += bytes;
 	if (p->terminal) {
@@ -242,7 +255,8 @@ void progress_restart(struct progress_item *it)
 	if (!it)
 		return;
 	pthread_mutex_lock(&it->owner->mutex);
-	it->done_bytes = it->kept_bytes = 0;
+	it->bar.done_bytes = it->kept_bytes = 0;
+	it->bar.rate = (struct bar_rate){0};
 	it->started_ns = clock_mono_ns();
 	pthread_mutex_unlock(&it->owner->mutex);
 }
@@ -258,13 +272,15 @@ void progress_finish(struct progress_item *it, const char *state)
 		at = &(*at)->next;
 	if (*at)
 		*at = it->next;
+	p->over_bytes += it->bar.done_bytes;
+	p->over_fresh_bytes += it->bar.done_bytes - it->kept_bytes;
 	if (state) {
 		char line[256];
 		struct text t = TEXT_OVER(line);
 		text_addf(&t, "%s: %s", it->label, state);
-		if (it->done_bytes > 0) {
+		if (it->bar.done_bytes > 0) {
 			text_add(&t, ", ");
-			add_size(&t, (double)it->done_bytes);
+			bar_add_size(&t, it->bar.done_bytes);
 			text_addf(&t, " in %.1f s", seconds_since(it->started_ns, clock_mono_ns()));
 		}
 		put_line(p, line);

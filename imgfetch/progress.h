@@ -9,8 +9,9 @@
 struct progress;
 struct progress_item;
 
-/* Writes to fd (usually 2): bars with a rate if it is a terminal, otherwise one plain line per
- * finished item and message. quiet: nothing at all. NULL with *e when there is no memory. */
+/* Writes to fd (usually 2): bars with rate and remaining time if it is a terminal (but for
+ * TERM=dumb), otherwise one plain line per finished item and message. quiet: warnings only. NULL
+ * with *e when there is no memory. */
 struct progress *progress_new(int fd, bool quiet, struct err *e);
 
 /* A line that stays: on a terminal above the bars. Untrusted bytes in it are escaped. A NULL p is
@@ -19,6 +20,12 @@ void progress_message(struct progress *p, const char *fmt, ...) PRINTF(2, 3);
 
 /* The same for what must be said however quiet all is. */
 void progress_warning(struct progress *p, const char *fmt, ...) PRINTF(2, 3);
+
+/* So many items, of so many bytes together, are to come: more than one get a bar for all. */
+void progress_expect(struct progress *p, unsigned items, uint64_t bytes);
+
+/* One of these was done by somebody else. */
+void progress_brought(struct progress *p, uint64_t bytes);
 
 /* Something of total_bytes to do; label is copied ("layer 1f3a...", at most 31 bytes are shown).
  * Owned by p. NULL (nothing is shown for it) when there is no memory or p is NULL. */

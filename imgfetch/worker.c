@@ -394,6 +394,7 @@ static int fetch_layer(struct worker *w, const struct layer_spec *spec, struct e
 	/* Whoever had the lock before may have been through with it. */
 	if (commit_has_layer(w->store, &spec->diffid)) {
 		tmpdir_remove(&l.tmp, &ignored);
+		progress_brought(w->opts->progress, spec->blob.size_bytes);
 		return count_present(w, spec, e);
 	}
 	if (text_format(label, sizeof(label), "layer %.12s", spec->diffid.hex) < 0)
@@ -473,6 +474,10 @@ static int fill_todo(struct worker *w, struct err *e)
 		}
 	}
 	w->todo_count = missing;
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < missing; i++)
+		bytes += w->todo[i]->blob.size_bytes;
+	progress_expect(w->opts->progress, (unsigned)missing, bytes);
 	qsort(w->todo, w->todo_count, sizeof(*w->todo), compare_sizes);
 	return 0;
 }
