@@ -213,7 +213,7 @@ static int build_image(struct rootfs *r, int stage_fd, struct err *e)
 		root = stack_layers(r->spec.image, top, &opts, e);
 	cleanup_fd(&opts.upper_fd);
 	cleanup_fd(&opts.work_fd);
-	if (root < 0 || mnt_attach(root, root_dir, "image", e) || ids_add(&r->spec, tmp, root, e))
+	if (root < 0 || mnt_attach(root, root_dir, "image", e) || ids_add(r, tmp, root, e))
 		return -1;
 	return take_fd(&root);
 }
@@ -243,7 +243,8 @@ static int make_new(struct rootfs *r, size_t i, struct err *e)
 	const struct dirrule *rule = &r->spec.rules->rules[i];
 	auto_fd fd = fs_make(&r->spec, rule, e);
 
-	if (fd < 0)
+	if (fd < 0 ||
+	    (!strcmp(rule->in, "tmp") && (rule->flags & DIR_TMP) && ids_furnish_tmp(r, fd, e)))
 		return -1;
 	if ((rule->flags & DIR_TMP) || ((rule->flags & DIR_RW) && !strcmp(rule->out, "tmpfs"))) {
 		r->sources[i].fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);

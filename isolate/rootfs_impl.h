@@ -28,6 +28,7 @@ struct rootfs {
 	struct rootfs_spec spec;
 	struct source *sources; /* one per rule */
 	size_t count;
+	bool named; /* the program's user got a line in the image's passwd(5) */
 };
 
 /* MOUNT_ATTR_* bits that a rule's flags ask for. */
@@ -48,9 +49,12 @@ int fs_make_proc_for_keeper(struct err *e);
 /* --- rootfs_ids: the program's user in an image's passwd(5) and group(5) --- */
 #define ROOTFS_USER_NAME "box"
 /* Where the image at root_fd (attached) has these files, readable to all and without such an id or
- * name: mount copies over them, which are made on the tmpfs tmp_fd, with a line for the program.
- * Runs as: root. Trusts: nothing in the image. Must not: follow a link out of it. */
-int ids_add(const struct rootfs_spec *s, int tmp_fd, int root_fd, struct err *e) NODISCARD;
+ * name: mount copies over them, which are made on the tmpfs tmp_fd, with a line for the program,
+ * and set r->named. Runs as: root. Trusts: nothing in the image. Must not: follow a link out of it.
+ */
+int ids_add(struct rootfs *r, int tmp_fd, int root_fd, struct err *e) NODISCARD;
+/* In the fresh /tmp at tmp_fd, if r->named: what keeps Java from complaining. */
+int ids_furnish_tmp(const struct rootfs *r, int tmp_fd, struct err *e) NODISCARD;
 
 /* --- rootfs_skeleton: mount points --- */
 /* Decide where every source goes, and make below the directory top_fd those mount points that are

@@ -12,6 +12,9 @@
 #   /data/link        a symlink to kept; Env PATH=/bin and GREETING=hello world
 # busybox:zstd, :plain, :docker  the same layers, compressed otherwise, Docker's media types
 
+# debian          no layout, but a store that root owns and everybody reads, at isolate/images in it: image
+#   localhost/debian:1 of the packages of this machine, in layers: essential, busybox, python3, gcc, JDK
+
 mklayout() { python3 -IS "$TESTS_DIR/lib/mklayout" "$@"; }
 
 fixture() {
@@ -61,4 +64,29 @@ fixture_busybox() {
 	mklayout --tag zstd --compress zstd "$@" "$out" "$w"/[1-4]
 	mklayout --tag plain --compress none "$@" "$out" "$w"/[1-4]
 	mklayout --tag docker --docker "$@" "$out" "$w"/[1-4]
+}
+
+fixture_debian() {
+	local out=$1 w=$2 s=$1/isolate/images i hex image
+	mkdir -p "$s/refs/localhost/debian" "$s/layers/sha256" "$s/tmp"
+	"$TESTS_DIR/lib/debtree" "$w" essential busybox-static python3 gcc,libc6-dev openjdk-17-jdk-headless
+	# These two are made when packages are installed, and so are the names of /etc/alternatives.
+	cp "$w/1/usr/share/base-passwd/passwd.master" "$w/1/etc/passwd"
+	cp "$w/1/usr/share/base-passwd/group.master" "$w/1/etc/group"
+	printf -v image %064d 1
+	mkdir -p "$s/images/sha256/$image"
+	{
+		echo "isolate-image 1"
+		echo "digest sha256:$image"
+		for i in 1 2 3 4 5; do
+			printf -v hex %064x "$i"
+			mv "$w/$i" "$s/layers/sha256/$hex"
+			echo "layer sha256:$hex"
+		done
+		echo "env PATH=$(cd "$s" && echo layers/*/*5/usr/lib/jvm/java-17-openjdk-*/bin | sed 's/.*5\/usr/\/usr/'):/usr/bin:/bin"
+		echo "end 8"
+	} >"$s/images/sha256/$image/descriptor"
+	echo "isolate-store 1" >"$s/version"
+	: >"$s/lock"
+	echo "sha256:$image" >"$s/refs/localhost/debian/:1"
 }
