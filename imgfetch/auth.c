@@ -22,6 +22,9 @@
 /* After a renewal that failed, until the next one that nobody has asked for. */
 #define RENEW_AGAIN_S 10
 
+/* More of a secret than this is never shown, were it a coincidence. */
+#define SECRET_SHOWN_MAX 12
+
 struct auth {
 	struct http *http;
 	const struct credential_paths *paths;
@@ -340,15 +343,33 @@ char *auth_header(struct auth *a)
 	return copy;
 }
 
+/* Blot out what text has of a secret: also a beginning of it, since messages are cut. */
+static void blot(char *text, const char *secret)
+{
+	const size_t len = strlen(secret), enough = MIN(len, SECRET_SHOWN_MAX);
+
+	/* Two or three letters are everywhere. */
+	for (char *p = text; enough > 3 && *p; p++) {
+		size_t n = 0;
+
+		while (n < len && p[n] == secret[n])
+			n++;
+		if (n >= enough)
+			memset(p, '*', n);
+	}
+}
+
 static void scrub_locked(const struct auth *a, struct err *e)
 {
-	const size_t n = strlen(a->creds.secret);
-	char *at = e->text;
+	struct err ignored;
+	auto_secret basic =
+		a->creds.kind != CREDENTIAL_NONE ? basic_value(&a->creds, &ignored) : NULL;
 
-	while (n > 0 && (at = strstr(at, a->creds.secret))) {
-		memset(at, '*', n);
-		at += n;
-	}
+	blot(e->text, a->creds.secret);
+	if (basic)
+		blot(e->text, basic);
+	if (a->header)
+		blot(e->text, a->header + strcspn(a->header, " ") + 1);
 }
 
 int auth_answer(struct auth *a, const struct http_response *resp, const char *used, bool *temporary,

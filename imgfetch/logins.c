@@ -45,8 +45,10 @@ static int make_folders(const struct credential_paths *p, const char *dir, struc
 		return 0;
 	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
 		return 0;
-	if (errno == ENOENT && text_format(above, sizeof(above), "%s", dir) == 0 &&
-	    (slash = strrchr(above, '/')) && slash > above) {
+	/* That of the session is there, or there is none. */
+	if (errno == ENOENT && !(p->runtime_dir && p->runtime_dir[0]) &&
+	    text_format(above, sizeof(above), "%s", dir) == 0 && (slash = strrchr(above, '/')) &&
+	    slash > above) {
 		*slash = '\0';
 		if (mkdir(above, 0700) == 0 && mkdir(dir, 0700) == 0)
 			return 0;

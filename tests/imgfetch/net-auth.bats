@@ -73,6 +73,28 @@ log_count() { grep -cE "^${BAD#*:} $1" "$BADREG/log" || true; }
 	(($(badreg_log auth-never | wc -l) <= 6)) || fail "too many requests"
 }
 
+@test "auth: what a registry quotes of a login is not shown, nor the beginning of it" {
+	with_auths "$LOGIN"
+	pull auth-echo 3
+	says "UNAUTHORIZED (got Basic $(printf teacher:s3cret | base64 | tr -c '\n' '*'))"
+	# Its message is cut in the middle of this.
+	local long
+	long=$(printf 'abcdefgh%.0s' {1..40})
+	with_auths "{\"username\":\"u\",\"password\":\"$long\"}"
+	pull auth-echo 3
+	says "(got Basic ************"
+	[[ $stderr != *"$(printf 'u:%s' "$long" | base64 -w0 | head -c 16)"* ]] || fail "it shows the beginning"
+}
+
+@test "auth: an identity token does not go to another server's token service" {
+	with_auths "$IDENTITY"
+	pull realm-elsewhere 3
+	says "'$BAD' wants its password sent to http://127.0.0.1:$ELSEWHERE/token over plain HTTP: refused"
+	is "$(grep "^$ELSEWHERE POST" "$BADREG/log" || true)" ""
+	pull realm-metadata 3
+	says "names a token server without TLS on another host (http://169.254.169.254/latest/): refused"
+}
+
 # ---- tokens that are kept ----
 
 @test "auth: an identity token is sent as a form" {

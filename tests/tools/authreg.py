@@ -109,7 +109,7 @@ class Auth:
             good = got == "Bearer DIRECT"
         elif repo == "auth-norealm":
             good, bearer = got == LOGIN, 'Bearer service="nothing", Basic realm="here"'
-        elif repo == "auth-never":
+        elif repo in ("auth-never", "auth-echo"):
             good = False
         else:
             good = got.startswith(f"Bearer {repo}.")
@@ -127,6 +127,9 @@ class Auth:
             self.send_header("www-authenticate", f'bEaReR  SERVICE = "te,st" , ReAlm="{realm}"')
             self.send_header("Content-Length", "0")
             self.end_headers()
+            return True
+        if repo == "auth-echo":
+            self.error(401, "UNAUTHORIZED", f"got {got}", WWW_Authenticate='Basic realm="x"')
             return True
         self.error(401, "UNAUTHORIZED", "you, s3cret? go away", WWW_Authenticate=bearer)
         return True

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* imgfetch/helper: programs that keep logins, played by shell scripts. */
+/* imgfetch/helper, credentials: programs that keep logins, played by shell scripts. */
 #include "imgfetch/helper.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/path.h"
+#include "imgfetch/credentials.h"
 #include "tests/unit/tap.h"
 
 struct place {
@@ -206,6 +207,37 @@ static void test_search(struct tap *t, const struct place *p)
 	tap_int(t, helper_get(&h, "r", &c, &e), 0, "the right one");
 }
 
+/* Docker Hub has a name of its own for helpers, and several for files. */
+static void test_hub(struct tap *t, const struct place *p)
+{
+	static struct credentials c;
+	struct credential_paths paths = {.search = p->search};
+	struct err e = {0};
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/auth.json", p->dir);
+	paths.authfile = path;
+	write_helper(p, "hub",
+		     "read -r h; [ \"$h\" = https://index.docker.io/v1/ ] && "
+		     "echo '{\"Username\":\"u\",\"Secret\":\"s\"}'");
+	for (int i = 0; i < 2; i++) {
+		f = fopen(path, "we");
+		if (!f ||
+		    fputs(i ? "{\"credsStore\":\"hub\"}"
+			    : "{\"credHelpers\":{\"https://index.docker.io/v1/\":\"hub\"}}",
+			  f) < 0 ||
+		    fchmod(fileno(f), 0600) < 0 || fclose(f) != 0)
+			exit(99);
+		c = (struct credentials){0};
+		tap_int(t, credentials_find(&paths, "docker.io", "library/x", &c, &e), 0,
+			"Docker Hub, way %d: %s", i, e.text);
+		tap_str(t, c.origin, "credential helper 'docker-credential-hub'", "its place");
+	}
+	tap_int(t, credentials_find(&paths, "r.example", "a", &c, &e), -1,
+		"others are asked for by their names");
+}
+
 int main(void)
 {
 	struct tap t = {0};
@@ -221,6 +253,7 @@ int main(void)
 	test_timeout(&t, &p);
 	test_store(&t, &p);
 	test_search(&t, &p);
+	test_hub(&t, &p);
 	tmp = open("/tmp", O_PATH | O_DIRECTORY);
 	if (tmp < 0 || chdir("/") < 0 || path_remove_tree(tmp, p.dir + strlen("/tmp/"), &e) < 0)
 		return 99;
