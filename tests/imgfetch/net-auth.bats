@@ -169,6 +169,13 @@ log_count() { grep -cE "^${BAD#*:} $1" "$BADREG/log" || true; }
 	is "$(badreg_log auth-resume | sed -n 's/.*Bearer //p' | sort -u | tr '\n' ' ')" "auth-resume.1 auth-resume.2 "
 }
 
+@test "auth: a layer may need more than two tokens" {
+	with_auths "$LOGIN"
+	pull auth-once 0
+	# One that is used for HEAD; then each request is refused and sent again, the layer twice cut.
+	is "$(badreg_log auth-once | grep -c Bearer)" 11
+}
+
 @test "auth: a token whose life is over is renewed before it is refused" {
 	with_auths "$LOGIN"
 	pull auth-brief 0

@@ -136,7 +136,7 @@ class Auth:
 
     def auth_is_used_up(self, got):
         """Tokens that end in the middle of a pull."""
-        most = {"auth-expire": 3, "auth-rotate": 2}.get(self.repo)
+        most = {"auth-expire": 3, "auth-rotate": 2, "auth-once": 1}.get(self.repo)
         with lock:
             uses[got] = uses.get(got, 0) + 1
             if self.repo == "auth-resume" and "/blobs/" in self.path:
@@ -146,14 +146,19 @@ class Auth:
 
     def auth_blob(self, data):
         """True if a blob was answered in a way of ours."""
-        if self.repo != "auth-resume" or len(data) <= 65536:
+        if self.repo not in ("auth-resume", "auth-once") or len(data) <= 65536:
             return False
         begin, half = self.range_start(), len(data) // 2
+        if self.repo == "auth-once" and 0 < begin <= half:
+            self.answer(206, data[begin:-1000], len(data) - begin,
+                        Content_Range=f"bytes {begin}-{len(data) - 1}/{len(data)}")
+            self.close_connection = True  # and not rudely: all of it arrives
+            return True
         if begin:
             self.answer(206, data[begin:], Content_Range=f"bytes {begin}-{len(data) - 1}/{len(data)}")
             return True
         with lock:
             uses["auth-resume cut"] = 1
         self.answer(200, data[:half], len(data))
-        self.reset()
+        self.close_connection = True
         return True
