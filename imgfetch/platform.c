@@ -4,6 +4,9 @@
 
 #include <string.h>
 #include <sys/utsname.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 #include "common/text.h"
 
@@ -29,11 +32,63 @@
 #error "imgfetch does not know what image builders call this architecture"
 #endif
 
+#define BIT(n) (UINT32_C(1) << (n))
+
+unsigned platform_x86_level(const struct x86_features *f)
+{
+	/* SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, POPCNT; LAHF */
+	const uint32_t v2_1 = BIT(0) | BIT(9) | BIT(13) | BIT(19) | BIT(20) | BIT(23);
+	const uint32_t v2_ext = BIT(0);
+	/* FMA, MOVBE, OSXSAVE, AVX, F16C; BMI1, AVX2, BMI2; LZCNT */
+	const uint32_t v3_1 = BIT(12) | BIT(22) | BIT(27) | BIT(28) | BIT(29);
+	const uint32_t v3_7 = BIT(3) | BIT(5) | BIT(8);
+	const uint32_t v3_ext = BIT(5);
+	/* AVX512F, DQ, CD, BW, VL */
+	const uint32_t v4_7 = BIT(16) | BIT(17) | BIT(28) | BIT(30) | BIT(31);
+	/* Registers that the kernel saves: XMM and YMM; mask and ZMM. */
+	const uint64_t avx = 0x06, avx512 = 0xe6;
+
+	if ((f->leaf1_ecx & v2_1) != v2_1 || (f->leaf80000001_ecx & v2_ext) != v2_ext)
+		return 1;
+	if ((f->leaf1_ecx & v3_1) != v3_1 || (f->leaf7_ebx & v3_7) != v3_7 ||
+	    (f->leaf80000001_ecx & v3_ext) != v3_ext || (f->xcr0 & avx) != avx)
+		return 2;
+	return (f->leaf7_ebx & v4_7) == v4_7 && (f->xcr0 & avx512) == avx512 ? 4 : 3;
+}
+
+#ifdef __x86_64__
+static unsigned own_x86_level(void)
+{
+	struct x86_features f = {0};
+	unsigned a, b, c, d;
+
+	if (__get_cpuid(1, &a, &b, &c, &d))
+		f.leaf1_ecx = c;
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
+		f.leaf7_ebx = b;
+	if (__get_cpuid(0x80000001, &a, &b, &c, &d))
+		f.leaf80000001_ecx = c;
+	if (f.leaf1_ecx & BIT(27)) {
+		__asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+		f.xcr0 = (uint64_t)d << 32 | a;
+	}
+	return platform_x86_level(&f);
+}
+#endif
+
 struct platform platform_own(void)
 {
 	struct platform p = {.os = "linux", .arch = OWN_ARCH};
 	struct utsname u;
 
+#ifdef __x86_64__
+	unsigned level = own_x86_level();
+
+	if (level > 1) {
+		p.variant[0] = 'v';
+		p.variant[1] = (char)('0' + level);
+	}
+#endif
 	if (strcmp(p.arch, "arm") != 0)
 		return p;
 	/* armv7l, armv6l, armv5tel; a 64-bit kernel says aarch64 or armv8l. */

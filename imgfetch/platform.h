@@ -13,8 +13,18 @@ struct platform {
 	char variant[16];
 };
 
-/* The platform this program was built for; on 32-bit ARM the variant is what the kernel says. */
+/* The platform this program was built for; on 32-bit ARM the variant is what the kernel says, on
+ * x86-64 the level that the processor and the kernel offer, from v2 on. */
 struct platform platform_own(void);
+
+/* What CPUID and XCR0 tell of an x86-64 processor. */
+struct x86_features {
+	uint32_t leaf1_ecx, leaf7_ebx, leaf80000001_ecx;
+	uint64_t xcr0; /* 0 without OSXSAVE */
+};
+
+/* Level 1 to 4 of the x86-64 psABI ("Micro-Architecture Levels"). */
+unsigned platform_x86_level(const struct x86_features *f);
 
 /* "os/arch[/variant]", lower-case letters and digits. kind ERR_USAGE. */
 int platform_parse(const char *s, struct platform *out, struct err *e) NODISCARD;

@@ -254,6 +254,45 @@ static const struct index_row {
 	 INDEX(ENTRY(OCI_MANIFEST, "1", PLATFORM("linux", "amd64")) "," ENTRY(
 		 OCI_MANIFEST, "2", VARIANT("linux", "amd64", "v2"))),
 	 "linux/amd64/v3", NULL, "2", NULL, 0},
+	{"amd64 v4 wanted, v3 and v1 there",
+	 INDEX(ENTRY(OCI_MANIFEST, "1", VARIANT("linux", "amd64", "v1")) "," ENTRY(
+		 OCI_MANIFEST, "2", VARIANT("linux", "amd64", "v3"))),
+	 "linux/amd64/v4", NULL, "2", NULL, 0},
+	{"amd64 wanted, v2 and v1 there",
+	 INDEX(ENTRY(OCI_MANIFEST, "1", VARIANT("linux", "amd64", "v2")) "," ENTRY(
+		 OCI_MANIFEST, "2", VARIANT("linux", "amd64", "v1"))),
+	 "linux/amd64", NULL, "2", NULL, 0},
+	{"an artifact is never chosen",
+	 INDEX(ENTRY(OCI_MANIFEST, "1", ",\"artifactType\":\"application/spdx+json\"") "," ENTRY(
+		 OCI_MANIFEST, "2", "")),
+	 "linux/amd64", NULL, "2", NULL, 0},
+	{"only an artifact",
+	 INDEX(ENTRY(OCI_MANIFEST, "1",
+		     PLATFORM("linux", "amd64") ",\"artifactType\":\"application/spdx+json\"")),
+	 "linux/amd64", NULL, NULL, "lists no image", ERR_PLATFORM},
+	{"an image's own type is no artifact's",
+	 INDEX(ENTRY(OCI_MANIFEST, "1", ",\"artifactType\":\"" OCI_CONFIG "\"")), "linux/amd64",
+	 NULL, "1", NULL, 0},
+	{"by the tag of a whole name",
+	 INDEX(ENTRY(OCI_MANIFEST, "1", NAMED("h.example/a:b")) "," ENTRY(OCI_MANIFEST, "2",
+									  NAMED("h.example/a:c"))),
+	 "linux/amd64", "c", "2", NULL, 0},
+	{"exactly so before the tag of a whole name",
+	 INDEX(ENTRY(OCI_MANIFEST, "1", NAMED("h.example/a:b")) "," ENTRY(OCI_MANIFEST, "2",
+									  NAMED("b"))),
+	 "linux/amd64", "b", "2", NULL, 0},
+	{"by a whole name, however it is written",
+	 INDEX(ENTRY(OCI_MANIFEST, "1", NAMED("h.example/a:b")) "," ENTRY(OCI_MANIFEST, "2",
+									  NAMED("a:b"))),
+	 "linux/amd64", "docker.io/library/a:b", "2", NULL, 0},
+	{"one tag of two names",
+	 INDEX(ENTRY(OCI_MANIFEST, "1", NAMED("h.example/a:b")) "," ENTRY(OCI_MANIFEST, "2",
+									  NAMED("h.example/c:b"))),
+	 "linux/amd64", "b", NULL, "2 images to choose from", ERR_NOTFOUND},
+	{"a name that is not there lists those that are",
+	 INDEX(ENTRY(OCI_MANIFEST, "1", NAMED("a")) "," ENTRY(OCI_MANIFEST, "2",
+							      NAMED("x\\u001b[2J"))),
+	 "linux/amd64", "b", NULL, "no tag 'b'; there is: a, x\\x1b[2J", ERR_NOTFOUND},
 	{"first of two alike",
 	 INDEX(ENTRY(OCI_MANIFEST, "1", PLATFORM("linux", "amd64")) "," ENTRY(
 		 OCI_MANIFEST, "2", PLATFORM("linux", "amd64"))),
@@ -416,7 +455,35 @@ static void test_platform(struct tap *t)
 		tap_int(t, platform_parse(bad[i], &p, &e), -1, "no platform: '%s'", bad[i]);
 		tap_int(t, e.kind, ERR_USAGE, "no platform: kind of error for '%s'", bad[i]);
 	}
+	/* The bits of a Nehalem, a Haswell, a Skylake server; and what a kernel without AVX leaves.
+	 */
+	static const struct {
+		const char *what;
+		struct x86_features f;
+		unsigned level;
+	} levels[] = {
+		{"none", {0}, 1},
+		{"Nehalem", {0x00982201, 0, 0x1, 0}, 2},
+		{"without SSE4.2", {0x00882201, 0, 0x1, 0}, 1},
+		{"without LAHF", {0x00982201, 0, 0, 0}, 1},
+		{"Haswell", {0x7ffafbff, 0x000037ab, 0x21, 0x7}, 3},
+		{"Haswell, AVX not saved", {0x7ffafbff, 0x000037ab, 0x21, 0x3}, 2},
+		{"Haswell without MOVBE", {0x7fbafbff, 0x000037ab, 0x21, 0x7}, 2},
+		{"Haswell without LZCNT", {0x7ffafbff, 0x000037ab, 0x01, 0x7}, 2},
+		{"Haswell without BMI2", {0x7ffafbff, 0x000036ab, 0x21, 0x7}, 2},
+		{"Skylake server", {0x7ffefbff, 0xd39ffffb, 0x121, 0xff}, 4},
+		{"Skylake server, ZMM not saved", {0x7ffefbff, 0xd39ffffb, 0x121, 0x7}, 3},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+		tap_u64(t, platform_x86_level(&levels[i].f), levels[i].level, "x86-64 level: %s",
+			levels[i].what);
 	struct platform own = platform_own();
+	struct platform oldest = own;
+
+	oldest.variant[0] = '\0';
+	if (strcmp(own.arch, "amd64") == 0)
+		tap_ok(t, platform_rank(&own, &oldest) > 0, "our processor runs what any does");
 	tap_ok(t, platform_rank(&own, &own) > 0, "our own platform suits us");
 }
 
