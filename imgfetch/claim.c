@@ -155,6 +155,19 @@ int claim_read_all(const struct store *st, struct claimed *out, struct err *e)
 	return 0;
 }
 
+int claim_has_image(const struct store *st, const struct digest *image, struct err *e)
+{
+	struct claimed c;
+	bool found = false;
+
+	if (claim_read_all(st, &c, e) < 0)
+		return -1;
+	for (size_t i = 0; i < c.image_count && !found; i++)
+		found = digest_equal(&c.images[i], image);
+	claimed_fini(&c);
+	return found;
+}
+
 void claimed_fini(struct claimed *c)
 {
 	free(c->images);

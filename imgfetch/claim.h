@@ -37,6 +37,8 @@ struct claimed {
 /* What all living pulls claim. The caller holds the lock of the store exclusively. ERR_VERIFY: one
  * of them cannot be understood; then nothing may be removed. */
 int claim_read_all(const struct store *st, struct claimed *out, struct err *e) NODISCARD;
+/* Does one of them claim this image? 1, 0 or -1, as above. */
+int claim_has_image(const struct store *st, const struct digest *image, struct err *e) NODISCARD;
 void claimed_fini(struct claimed *c);
 
 #endif

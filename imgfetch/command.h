@@ -21,6 +21,8 @@ int command_tag(const struct opts *o, const char *path, struct err *e) NODISCARD
 int command_rm(const struct opts *o, const char *path, struct err *e) NODISCARD;
 int command_flatten(const struct opts *o, const char *path, struct err *e) NODISCARD;
 int command_gc(const struct opts *o, const char *path, struct err *e) NODISCARD;
+int command_verify(const struct opts *o, const char *path, struct err *e) NODISCARD;
+int command_du(const struct opts *o, const char *path, struct err *e) NODISCARD;
 
 /* Without a store. */
 int command_login(const struct opts *o, struct err *e) NODISCARD;

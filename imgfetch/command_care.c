@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* imgfetch tag, rm, gc: those who look after a store. */
+/* imgfetch tag, rm, gc, verify, du: those who look after a store. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -9,10 +9,12 @@
 #include "common/text.h"
 #include "imgfetch/command.h"
 #include "imgfetch/commit.h"
+#include "imgfetch/du.h"
 #include "imgfetch/gc.h"
 #include "imgfetch/remove.h"
 #include "imgfetch/sizetext.h"
 #include "imgfetch/stored.h"
+#include "imgfetch/verify.h"
 
 #define BOX_ROOT_DEFAULT "/var/lib/isolate/boxes"
 
@@ -209,4 +211,39 @@ int command_gc(const struct opts *o, const char *path, struct err *e)
 	else if (!o->quiet)
 		print_gc(&done, o->dry_run);
 	return 0;
+}
+
+/* --- verify, du ---------------------------------------------------------------------------- */
+
+int command_verify(const struct opts *o, const char *path, struct err *e)
+{
+	char box_root[4096];
+	const struct verify_opts vo = {
+		.words = o->words,
+		.word_count = o->word_count,
+		.json = o->json,
+		.quiet = o->quiet,
+		.remove_damaged = o->remove_damaged,
+		.box_root = box_root,
+	};
+	struct store st;
+	int r;
+
+	if (read_box_root(box_root, sizeof(box_root), e) < 0 || open_store(path, &st, e) < 0)
+		return -1;
+	r = verify_run(&st, &vo, stdout, e);
+	store_close(&st);
+	return r < 0 ? err_wrap(e, "verify") : 0;
+}
+
+int command_du(const struct opts *o, const char *path, struct err *e)
+{
+	struct store st;
+	int r;
+
+	if (open_store(path, &st, e) < 0)
+		return -1;
+	r = du_run(&st, o->words, o->word_count, o->json, stdout, e);
+	store_close(&st);
+	return r < 0 ? err_wrap(e, "count bytes") : 0;
 }

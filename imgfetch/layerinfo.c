@@ -45,7 +45,7 @@ static const struct field {
 };
 
 /* May be missing, behind the others: it came later. */
-#define FILES_KEY "files"
+#define FILES_KEY "files-list"
 
 ssize_t layerinfo_format(const struct layer_info *info, char *out, size_t size, struct err *e)
 {

@@ -17,6 +17,8 @@
  *              one stream; commit.c moves what is complete and verified into the store
  *   report.c, remove.c, gc.c: list and inspect, rm, gc; what goes does so by way of grave.c,
  *              and nobody waits for anybody: claim.h tells how
+ *   verify.c   is it what was pulled? layercheck.c holds layers against the lists of files that
+ *              listwriter.c wrote while they were unpacked
  *
  * Threads exist only inside worker_fetch_layers; the main thread waits for them. All state hangs on
  * structs that main() owns. Nothing outside <store>/tmp is ever incomplete, so a pull can be killed
@@ -89,6 +91,10 @@ static int dispatch(const struct opts *o, struct err *e)
 		return command_flatten(o, path, e);
 	case COMMAND_GC:
 		return command_gc(o, path, e);
+	case COMMAND_VERIFY:
+		return command_verify(o, path, e);
+	case COMMAND_DU:
+		return command_du(o, path, e);
 	default:
 		return err_set(e, ERR_BUG, "no command");
 	}

@@ -30,6 +30,7 @@ enum option_bit {
 	OPT_USERNAME = 1 << 13,
 	OPT_PASSWORD_STDIN = 1 << 14,
 	OPT_ALL = 1 << 15,
+	OPT_REMOVE_DAMAGED = 1 << 22,
 };
 
 static const struct {
@@ -54,6 +55,7 @@ static const struct {
 	{OPT_USERNAME, "--username"},
 	{OPT_PASSWORD_STDIN, "--password-stdin"},
 	{OPT_ALL, "--all"},
+	{OPT_REMOVE_DAMAGED, "--remove-damaged"},
 };
 
 static const struct {
@@ -87,6 +89,10 @@ static const struct {
 	 "rm REF...      remove a name, and the image if that was its last"},
 	{"gc", COMMAND_GC, OPT_JSON | OPT_DRY_RUN | OPT_IMAGES, 0, 0,
 	 "gc             remove what nothing refers to"},
+	{"verify", COMMAND_VERIFY, OPT_JSON | OPT_REMOVE_DAMAGED, 0, SIZE_MAX,
+	 "verify REF...  find what has changed since it was pulled (default: in all)"},
+	{"du", COMMAND_DU, OPT_JSON, 0, SIZE_MAX,
+	 "du REF...      show how much room images take (default: all)"},
 	{"login", COMMAND_LOGIN,
 	 OPT_PLAIN_HTTP | OPT_AUTHFILE | OPT_TIMEOUT | OPT_USERNAME | OPT_PASSWORD_STDIN |
 		 OPT_CA_FILE | OPT_CERT_DIR,
@@ -150,6 +156,16 @@ static int on_images(void *ctx, const char *value, struct err *e)
 	(void)value, (void)e;
 	o->images = true;
 	o->given |= OPT_IMAGES;
+	return 0;
+}
+
+static int on_remove_damaged(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+
+	(void)value, (void)e;
+	o->remove_damaged = true;
+	o->given |= OPT_REMOVE_DAMAGED;
 	return 0;
 }
 
@@ -360,6 +376,7 @@ static const struct optab_row rows[] = {
 	{"json", 0, OPTAB_NONE, NULL, "print JSON (not tag, login, logout)", on_json},
 	{"dry-run", 0, OPTAB_NONE, NULL, "gc: only say what would go", on_dry_run},
 	{"images", 0, OPTAB_NONE, NULL, "gc: images without a name, too", on_images},
+	{"remove-damaged", 0, OPTAB_NONE, NULL, "verify: take away what is", on_remove_damaged},
 	{"pull", 0, OPTAB_REQUIRED, "WHEN", "ask: always, newer, missing (from the store), never",
 	 on_pull},
 	{"offline", 0, OPTAB_NONE, NULL, "never touch the network", on_offline},

@@ -50,6 +50,7 @@ struct opts {
 	char prefix[REF_REPO_MAX + 1]; /* login, logout: of HOST/PREFIX; ref has the host only */
 	bool plain_http, quiet, no_sync, json;
 	bool dry_run, images; /* of gc */
+	bool remove_damaged;  /* of verify */
 	bool help, version;   /* then nothing else is filled or checked */
 	unsigned given;	      /* bits of options that not every command has */
 };

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/text.h"
@@ -28,6 +29,9 @@
 
 /* An index that lists indexes is legal and rare; deeper than that is an attack or a loop. */
 #define INDEX_DEPTH_MAX 2
+
+#define BUSY_RETRY_NS (20 * NSEC_PER_MSEC)
+#define BUSY_TRIES    500 /* ten seconds */
 
 struct pull {
 	const struct store *st;
@@ -77,6 +81,22 @@ static int is_for_platform(const struct pull *p, const struct digest *image, str
 	return r;
 }
 
+/* Whoever removes an image, or looks whether he may, locks it for moments: then it is there again,
+ * or gone. */
+static int read_image(struct pull *p, const struct digest *image, struct imgdesc *out,
+		      struct err *e)
+{
+	const struct timespec pause = {.tv_nsec = BUSY_RETRY_NS};
+
+	for (unsigned i = 0;; i++) {
+		int r = store_read_image(p->st, image, out, &p->image_lock, e);
+
+		if (r == 0 || e->kind != ERR_BUSY || i == BUSY_TRIES)
+			return r;
+		nanosleep(&pause, NULL);
+	}
+}
+
 /* 1: the image is in the store, complete, and locked in p->image_lock; 0: it is not. */
 static int is_complete(struct pull *p, const struct digest *image, struct err *e)
 {
@@ -86,7 +106,7 @@ static int is_complete(struct pull *p, const struct digest *image, struct err *e
 	cleanup_fd(&p->image_lock);
 	if (!commit_has_image(p->st, image))
 		return 0;
-	if (store_read_image(p->st, image, &desc, &p->image_lock, e) < 0)
+	if (read_image(p, image, &desc, e) < 0)
 		/* Somebody removes it: then we make it anew under the same name. */
 		return e->kind == ERR_NOTFOUND ? 0 : explain_damage(image, e);
 	for (size_t i = 0; i < desc.layer_count; i++)

@@ -154,6 +154,13 @@ static int run(struct removal *r, const char *box_root, struct removed *out, str
 	r->store_lock = grave_lock_store(r->st, e);
 	if (r->store_lock < 0)
 		return -1;
+	/* A pull that has made it, and is about to give it a name. */
+	int claimed = claim_has_image(r->st, &r->digest, e);
+	if (claimed < 0)
+		return -1;
+	if (claimed)
+		return err_set(e, ERR_BUSY, "image %s is in use by a pull",
+			       digest_text(&r->digest).s);
 	/* Names that came while nothing was locked yet: now nobody can give it one. */
 	refs_fini(&r->refs);
 	if (refs_read(r->st, &r->refs, e) < 0)

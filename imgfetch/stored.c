@@ -37,6 +37,12 @@ static char *read_file(const struct store *st, const struct digest *image, const
 	return take_ptr(text);
 }
 
+char *stored_read(const struct store *st, const struct digest *image, const char *name, size_t *len,
+		  struct err *e)
+{
+	return read_file(st, image, name, MAX(MANIFEST_BYTES_MAX, CONFIG_BYTES_MAX), len, e);
+}
+
 int stored_load_config(const struct store *st, const struct digest *image, struct imgconfig *out,
 		       struct err *e)
 {

@@ -15,6 +15,11 @@ struct stored {
 	struct imgconfig config;
 };
 
+/* The text of one of the image's files, "manifest.json" or "config.json": malloc'd, with a NUL
+ * behind its *len bytes; or NULL. */
+char *stored_read(const struct store *st, const struct digest *image, const char *name, size_t *len,
+		  struct err *e);
+
 /* Read and parse manifest.json and config.json of an image. They were checked when they came; here
  * they must parse. ERR_NOTFOUND, ERR_VERIFY, ERR_SYSTEM. stored_fini what came out. */
 int stored_load(const struct store *st, const struct digest *image, struct stored *out,

@@ -43,7 +43,7 @@ wrong() {
 }
 
 @test "usage: options of other commands are refused" {
-	wrong "pull has no option --json" pull --json x
+	wrong "tag has no option --json" tag --json x y
 	wrong "list has no option --plain-http" list --plain-http
 	wrong "rm has no option -j" rm -j 3 x
 	wrong "inspect has no option --platform" inspect --platform=linux/amd64 x

@@ -16,7 +16,7 @@ contents() { find "$T/store" -path "$T/store/layers/sha256/*/*" -prune -o -print
 hold() {
 	as_caller mkdir "$T/store/tmp/$1"
 	[[ ! ${2:-} ]] || as_caller cp "$2" "$T/store/tmp/$1/needs"
-	spawn bash -c 'exec 9<"$1" && flock --nonblock 9 && exec sleep 600' bash "$T/store/tmp/$1"
+	spawn bash -c 'exec 9<"$1" && flock 9 && exec sleep 600' bash "$T/store/tmp/$1"
 	wait_for 10 held "$T/store/tmp/$1"
 }
 held() { ! flock --nonblock "$1" true; }

@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "imgfetch/filehash.h"
+#include "imgfetch/filetree.h"
 #include "imgfetch/sha256.h"
 #include "tests/unit/tap.h"
 
@@ -217,6 +218,120 @@ static void test_xattrs(struct tap *t)
 	       "a value does");
 }
 
+/* --- trees --------------------------------------------------------------------------------- */
+
+#define ATTRS "- 0.000000000"
+
+static int add_name(void *arg, const char *path, struct err *e UNUSED)
+{
+	struct text *t = arg;
+
+	text_addf(t, "%s%s", t->len ? " " : "", path);
+	return 0;
+}
+
+/* What is in the tree that these lines describe, apart from what `asked` names. */
+static void test_tree(struct tap *t)
+{
+#define D "d 0755 " ATTRS " - "
+#define F "f 0644 " ATTRS " - 1 " HEXA " "
+#define W "w "
+	static const struct {
+		const char *lines, *asked, *closed, *missing;
+	} trees[] = {
+		{F "a\n" F "b\n" D ".", "", "", "a b"},
+		{F "a\n" F "a\n" D ".", "", "", "a"},
+		{F "d/x\n" F "d/y\n" D "d\n" D ".", "", "", "d"},
+		{F "d/x\n" F "d/y\n" D "d\n" D ".", "d d/y", "", "d/x"},
+		{F "d/x\n" D "d\n" D ".", "d", "d", ""},
+		{F "d/e/x\n" D "d/e\n" D "d\n" D ".", "d", "d", ""},
+		/* what takes a directory's place takes all away */
+		{F "d/x\n" F "d/e/y\n" F "d\n" D ".", "d", "", ""},
+		{F "d/e/y\n" F "d\n" F "d/e/z\n" D "d/e\n" D "d\n" D ".", "d d/e", "", "d/e/z"},
+		{F "d/e/y\n" F "d\n" F "d/x\n" D "d\n" D ".", "d", "", "d/x"},
+		{F "d/e/y\n" F "d\n" D "d\n" D ".", "d", "", ""},
+		{F "d/e/y\n"
+		   "l " ATTRS " x d\n" D ".",
+		 "d", "", ""},
+		{F "d/y\n" W "d\n" D ".", "d", "", ""},
+		{F "d/y\n" F "a\n"
+		   "h a d\n" D ".",
+		 "d a", "", ""},
+		/* a directory again keeps its own */
+		{D "d\n" F "d/y\n" D "d\n" D ".", "d", "", "d/y"},
+		/* what becomes a directory is no file any more */
+		{F "d\n" F "d/y\n" D "d\n" D ".", "d", "", "d/y"},
+		/* a link keeps the file whose other name gets another one */
+		{F "a\n"
+		   "h a b\n" F "a\n" D ".",
+		 "a b", "", ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(trees); i++) {
+		char lines[4096], asked[64], missing[64];
+		char *rest = lines, *line, *word;
+		struct text got = TEXT_OVER(missing);
+		struct err e = {0};
+		auto_filetree tree = filetree_new(&e);
+		bool ok = tree != NULL;
+		struct file_entry f;
+
+		snprintf(lines, sizeof(lines), "%s", trees[i].lines);
+		snprintf(asked, sizeof(asked), "%s", trees[i].asked);
+		while (ok && (line = strsep(&rest, "\n")))
+			ok = filelist_parse(line, &f, &e) == 0 && filetree_add(tree, &f, &e) == 0;
+		ok = ok && filetree_end(tree, &e) == 0;
+		rest = asked;
+		while (ok && (word = strsep(&rest, " ")))
+			ok = !*word || filetree_look(tree, word);
+		if (ok && *trees[i].closed)
+			filetree_close_dir(tree, trees[i].closed);
+		ok = ok && filetree_missing(tree, add_name, &got, &e) == 0;
+		if (!tap_ok(t, ok, "tree %zu", i))
+			tap_note("%s", e.text);
+		tap_str(t, missing, trees[i].missing, "... misses");
+	}
+}
+
+static void test_tree_links(struct tap *t)
+{
+	static const char *const wrong[] = {
+		"h a b",
+		D "a\nh a b",
+		W "a\nh a b",
+		F "a/b\nh a b",
+		F "a/x\n" F "a\nh a/x c",
+		F "a/x\n" D ".",
+	};
+	char lines[1024];
+	struct err e = {0};
+	struct file_entry f;
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		auto_filetree tree = filetree_new(&e);
+		char *rest = lines, *line;
+		bool ok = tree != NULL;
+
+		snprintf(lines, sizeof(lines), "%s", wrong[i]);
+		while (ok && (line = strsep(&rest, "\n")))
+			ok = filelist_parse(line, &f, &e) == 0 && filetree_add(tree, &f, &e) == 0;
+		tap_ok(t, tree && (!ok || filetree_end(tree, &e) < 0) && e.kind == ERR_VERIFY,
+		       "refused: %s", e.text);
+	}
+	auto_filetree tree = filetree_new(&e);
+	char a[] = F "a", b[] = "h a b", c[] = F "a";
+
+	tap_ok(t,
+	       tree && filelist_parse(a, &f, &e) == 0 && filetree_add(tree, &f, &e) == 0 &&
+		       filelist_parse(b, &f, &e) == 0 && filetree_add(tree, &f, &e) == 0 &&
+		       filetree_look(tree, "a") == filetree_look(tree, "b"),
+	       "two names of one file");
+	tap_ok(t,
+	       tree && filelist_parse(c, &f, &e) == 0 && filetree_add(tree, &f, &e) == 0 &&
+		       filetree_look(tree, "a") != filetree_look(tree, "b"),
+	       "... until one is made anew");
+}
+
 int main(void)
 {
 	struct tap t = {0};
@@ -225,5 +340,7 @@ int main(void)
 	test_wrong(&t);
 	test_contents(&t);
 	test_xattrs(&t);
+	test_tree(&t);
+	test_tree_links(&t);
 	return tap_done(&t);
 }
