@@ -7,6 +7,7 @@
 #include "common/err.h"
 #include "imgfetch/http.h"
 #include "imgfetch/opts.h"
+#include "imgfetch/progress.h"
 
 /* A store that cannot be used is one kind, whether it is unsafe, foreign or no store: makes it
  * ERR_DISK. Always -1. */
@@ -28,7 +29,8 @@ int command_du(const struct opts *o, const char *path, struct err *e) NODISCARD;
 int command_login(const struct opts *o, struct err *e) NODISCARD;
 int command_logout(const struct opts *o, struct err *e) NODISCARD;
 
-/* A client as the options and the configuration want it; http_free it. NULL with *e. */
-struct http *command_http_new(const struct opts *o, struct err *e);
+/* A client as the options and the configuration want it; http_free it. progress (may be NULL) is
+ * told why requests wait; it and strings of o are borrowed until then. NULL with *e. */
+struct http *command_http_new(const struct opts *o, struct progress *progress, struct err *e);
 
 #endif

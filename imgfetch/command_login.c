@@ -55,7 +55,7 @@ static int allow_plain(const struct opts *o, struct http *http, struct err *e)
 static int try_login(const struct opts *o, const struct credential_paths *paths,
 		     const struct credentials *c, bool *wanted, struct err *e)
 {
-	struct http *http = command_http_new(o, e);
+	struct http *http = command_http_new(o, NULL, e);
 	struct source *src = NULL;
 	int r = -1;
 

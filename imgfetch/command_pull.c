@@ -16,50 +16,6 @@
 #include "imgfetch/pull.h"
 #include "imgfetch/report.h"
 
-#define CONNECT_TIMEOUT_S 15
-#define TIMEOUT_DEFAULT_S 20
-
-/* Of the environment: empty is as good as not set. */
-static const char *nonempty(const char *s)
-{
-	return s && s[0] ? s : NULL;
-}
-
-static int allow_configured_hosts(struct http *http, const struct config *c, struct err *e)
-{
-	for (size_t i = 0; i < c->plain_count; i++)
-		if (http_allow_plain(http, c->plain[i], e) < 0)
-			return -1;
-	return 0;
-}
-
-struct http *command_http_new(const struct opts *o, struct err *e)
-{
-	const struct http_opts ho = {
-		.connect_s = CONNECT_TIMEOUT_S,
-		.stall_s = o->timeout_s		  ? o->timeout_s
-			   : o->config->timeout_s ? o->config->timeout_s
-						  : TIMEOUT_DEFAULT_S,
-		.ca_dir = nonempty(getenv("SSL_CERT_DIR")),
-		.tls =
-			{
-				.system_ca = nonempty(getenv("SSL_CERT_FILE")),
-				.extra_ca = o->ca_file ? o->ca_file : o->config->ca_file,
-				.cert_dir = o->cert_dir,
-				.named_host = o->ref.host,
-				.config_home = getenv("XDG_CONFIG_HOME"),
-				.home = getenv("HOME"),
-			},
-	};
-	struct http *http = http_new(&ho, e);
-
-	if (http && allow_configured_hosts(http, o->config, e) < 0) {
-		http_free(http);
-		return NULL;
-	}
-	return http;
-}
-
 /* Asks the registry, or what the configuration names before it or in its place. */
 static struct source *open_registry(const struct opts *o, struct http *http,
 				    const struct credential_paths *paths, struct progress *progress,
@@ -136,7 +92,7 @@ int command_pull(const struct opts *o, const char *path, struct err *e)
 		return command_store_fault(e);
 	if (ref_is_local(&o->ref))
 		src = local_open(&st, &ref, &o->platform, e);
-	else if ((http = command_http_new(o, e)))
+	else if ((http = command_http_new(o, progress, e)))
 		src = open_registry(o, http, &paths, progress, e);
 	if (src)
 		r = run_pull(o, &ref, &st, src, &progress, e);

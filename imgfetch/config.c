@@ -25,11 +25,11 @@ struct setting {
 	const char *from;   /* "file:line" */
 };
 
-static int number(const struct setting *s, int max, unsigned *out, struct err *e)
+static int number(const struct setting *s, int min, int max, unsigned *out, struct err *e)
 {
 	int n = 0;
 
-	if (num_parse_int(s->value, 1, max, s->key, &n, e) < 0) {
+	if (num_parse_int(s->value, min, max, s->key, &n, e) < 0) {
 		e->kind = ERR_CONFIG;
 		return -1;
 	}
@@ -39,12 +39,32 @@ static int number(const struct setting *s, int max, unsigned *out, struct err *e
 
 static int key_jobs(struct config *c, const struct setting *s, struct err *e)
 {
-	return number(s, 32, &c->jobs, e);
+	return number(s, 1, 32, &c->jobs, e);
 }
 
 static int key_timeout(struct config *c, const struct setting *s, struct err *e)
 {
-	return number(s, 3600, &c->timeout_s, e);
+	return number(s, 1, 3600, &c->timeout_s, e);
+}
+
+static int key_connect_timeout(struct config *c, const struct setting *s, struct err *e)
+{
+	return number(s, 1, 300, &c->connect_s, e);
+}
+
+static int key_max_time(struct config *c, const struct setting *s, struct err *e)
+{
+	return number(s, 0, 86400, &c->max_time_s, e);
+}
+
+static int key_retries(struct config *c, const struct setting *s, struct err *e)
+{
+	unsigned n = 0;
+
+	if (number(s, 0, 20, &n, e) < 0)
+		return -1;
+	c->tries = n + 1;
+	return 0;
 }
 
 static int key_limit(struct config *c, const struct setting *s, struct err *e)
@@ -167,6 +187,9 @@ static const struct {
 } keys[] = {
 	{"jobs", key_jobs, false},
 	{"timeout", key_timeout, false},
+	{"connect_timeout", key_connect_timeout, false},
+	{"max_time", key_max_time, false},
+	{"retries", key_retries, false},
 	{"plain_http", key_plain_http, false},
 	{"ca_file", key_ca_file, false},
 	{"mirror", key_mirror, true},

@@ -13,10 +13,13 @@
 
 /* What is 0 or NULL was not said. Strings are owned. */
 struct config {
-	unsigned jobs;	    /* layers at a time */
-	unsigned timeout_s; /* no progress for so long ends a transfer */
+	unsigned jobs;	     /* layers at a time */
+	unsigned timeout_s;  /* no progress for so long ends a transfer */
+	unsigned connect_s;  /* to connect, TLS included */
+	unsigned max_time_s; /* for all requests */
+	unsigned tries;	     /* of one request: one more than it is tried again */
 	struct limits limits;
-	char *ca_file;	    /* authorities to believe besides the system's */
+	char *ca_file; /* authorities to believe besides the system's */
 	size_t plain_count;
 	char *plain[CONFIG_PLAIN_MAX]; /* "host[:port]" that may be asked without TLS */
 	struct hostrules rules;

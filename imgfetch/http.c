@@ -7,13 +7,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "common/cleanup.h"
-#include "common/num.h"
 #include "common/text.h"
 #include "imgfetch/clock.h"
+#include "imgfetch/http_impl.h"
 
 #define HEADER_BYTES_MAX (64 * 1024)
 /* Of a body that nobody wants (errors, redirects): read so that the connection can be used again,
@@ -33,6 +33,7 @@ struct handle {
 struct http {
 	struct http_opts opts;
 	struct tlsfiles *tls;
+	uint64_t end_ns;      /* of everything, by CLOCK_MONOTONIC; 0: never */
 	pthread_mutex_t lock; /* guards idle */
 	struct handle *idle;
 	size_t plain_count;
@@ -49,10 +50,10 @@ struct transfer {
 	enum net_class refused; /* network of an address that sent_by may not send us to */
 	size_t header_bytes;
 	uint64_t dropped_bytes;
-	char location[URL_TARGET_MAX + 1];
-	bool has_location;
+	struct http_location location;
 	bool failed; /* *e was set in a callback */
 	bool stalled;
+	bool late;     /* past the end of everything */
 	bool begun;    /* req->begin was called */
 	bool dropping; /* ended on purpose: the rest of a body that nobody wants */
 	uint64_t mark_ns, mark_bytes, sink_ns; /* stall watch: since mark_ns */
@@ -77,6 +78,7 @@ struct http *http_new(const struct http_opts *opts, struct err *e)
 		return NULL;
 	}
 	h->opts = *opts;
+	h->end_ns = opts->whole_s ? clock_mono_ns() + opts->whole_s * NSEC_PER_SEC : 0;
 	/* What libcurl was built with; to be named where authorities are added to it. */
 	if (!h->opts.tls.system_ca)
 		h->opts.tls.system_ca = curl_version_info(CURLVERSION_NOW)->cainfo;
@@ -163,75 +165,10 @@ static void give_handle(struct http *h, struct handle *hd)
 
 /* --- callbacks ----------------------------------------------------------------------------- */
 
-static bool name_is(const char *line, size_t len, const char *name, const char **value,
-		    size_t *value_len)
-{
-	size_t n = strlen(name);
-
-	if (len <= n || strncasecmp(line, name, n) != 0 || line[n] != ':')
-		return false;
-	line += n + 1;
-	len -= n + 1;
-	while (len > 0 && (*line == ' ' || *line == '\t'))
-		line++, len--;
-	while (len > 0 && (unsigned char)line[len - 1] <= ' ')
-		len--;
-	*value = line;
-	*value_len = len;
-	return true;
-}
-
-/* A value that does not fit is left out: half a header is worse than none. */
-static void keep(char *out, size_t size, const char *value, size_t len)
-{
-	if (len >= size || memchr(value, '\0', len))
-		return;
-	memcpy(out, value, len);
-	out[len] = '\0';
-}
-
-static void keep_number(const char *value, size_t len, uint64_t max, uint64_t *out, bool *has)
-{
-	char buf[24];
-	struct err ignored;
-
-	buf[0] = '\0';
-	keep(buf, sizeof(buf), value, len);
-	if (num_parse_u64(buf, 0, max, "header", out, &ignored) == 0)
-		*has = true;
-}
-
-/* Everything that belongs to one answer; a redirect or an interim 1xx answer starts it anew. */
-static void forget_answer(struct transfer *t)
-{
-	t->has_location = false;
-	t->resp->content_type[0] = '\0';
-	t->resp->docker_digest[0] = '\0';
-	t->resp->www_authenticate[0] = '\0';
-	t->resp->retry_after_s = -1;
-	t->resp->has_range = false;
-	t->resp->has_length = false;
-	t->resp->error_len = 0;
-}
-
-/* "HTTP/1.1 200 OK", "HTTP/2 200": 0 when it is neither. */
-static long parse_status(const char *line, size_t len)
-{
-	const char *sp = memchr(line, ' ', len);
-	uint64_t status = 0;
-	bool has = false;
-
-	if (sp && (size_t)(line + len - sp) > 3)
-		keep_number(sp + 1, 3, 999, &status, &has);
-	return (long)status;
-}
-
 static size_t on_header(char *line, size_t one, size_t len, void *arg)
 {
 	struct transfer *t = arg;
 	struct http_response *r = t->resp;
-	const char *v;
-	size_t n;
 
 	(void)one; /* always 1 */
 	t->header_bytes += len;
@@ -240,43 +177,7 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 		t->failed = true;
 		return 0;
 	}
-	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-		forget_answer(t);
-		r->status = parse_status(line, len);
-	} else if (name_is(line, len, "content-type", &v, &n)) {
-		keep(r->content_type, sizeof(r->content_type), v, n);
-	} else if (name_is(line, len, "docker-content-digest", &v, &n)) {
-		keep(r->docker_digest, sizeof(r->docker_digest), v, n);
-	} else if (name_is(line, len, "location", &v, &n)) {
-		t->has_location = true;
-		t->location[0] = '\0'; /* too long becomes empty, which is refused */
-		keep(t->location, sizeof(t->location), v, n);
-	} else if (name_is(line, len, "www-authenticate", &v, &n)) {
-		size_t have = strlen(r->www_authenticate);
-
-		if (have > 0 && have + 2 + n < sizeof(r->www_authenticate)) {
-			memcpy(r->www_authenticate + have, ", ", 3);
-			have += 2;
-		}
-		keep(r->www_authenticate + have, sizeof(r->www_authenticate) - have, v, n);
-	} else if (name_is(line, len, "retry-after", &v, &n)) {
-		uint64_t s = 0;
-		bool has = false;
-
-		keep_number(v, n, 86400, &s, &has);
-		if (has)
-			r->retry_after_s = (long)s;
-	} else if (name_is(line, len, "content-length", &v, &n)) {
-		keep_number(v, n, UINT64_MAX, &r->length_bytes, &r->has_length);
-	} else if (name_is(line, len, "content-range", &v, &n)) {
-		if (n > 6 && strncasecmp(v, "bytes ", 6) == 0) {
-			const char *dash = memchr(v, '-', n);
-
-			if (dash)
-				keep_number(v + 6, (size_t)(dash - v - 6), UINT64_MAX,
-					    &r->range_start, &r->has_range);
-		}
-	}
+	http_headers_take(r, &t->location, line, len, time(NULL));
 	return len;
 }
 
@@ -345,6 +246,10 @@ static int on_progress(void *arg, curl_off_t dl_total, curl_off_t dl_now, curl_o
 	uint64_t stall_ns = t->h->opts.stall_s * NSEC_PER_SEC;
 	uint64_t now = clock_mono_ns();
 
+	if (t->h->end_ns && now >= t->h->end_ns) {
+		t->late = true;
+		return 1;
+	}
 	(void)dl_total, (void)dl_now, (void)ul_total, (void)ul_now; /* we count ourselves */
 	if (now - t->asked_ns >= NSEC_PER_SEC / 2) {
 		t->asked_ns = now;
@@ -517,6 +422,12 @@ static int refuse_network(const struct url *url, enum net_class to, struct err *
 		       url_show(url).s, netaddr_class_name(to));
 }
 
+static int too_late(const struct http *h, const struct url *url, struct err *e)
+{
+	return err_set(e, ERR_NETWORK, "%s: not done within %u s (--max-time)", url_show(url).s,
+		       h->opts.whole_s);
+}
+
 static bool is_our_files(CURLcode code)
 {
 	return code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE;
@@ -532,12 +443,15 @@ static int explain(struct transfer *t, CURLcode code, const struct url *url)
 		return -1;
 	if (t->refused)
 		return refuse_network(url, t->refused, t->e);
+	if (t->late)
+		return too_late(t->h, url, t->e);
 	if (t->stalled) {
 		r->retry = t->hop_bytes >= STALL_RETRY_BYTES;
 		return err_set(t->e, ERR_NETWORK, "%s: no progress for %u s, gave up",
 			       url_show(url).s, t->h->opts.stall_s);
 	}
 	switch (code) {
+	case CURLE_COULDNT_CONNECT: /* it may be starting */
 	case CURLE_GOT_NOTHING:
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
@@ -593,7 +507,7 @@ static int perform_hop(struct http *h, struct transfer *t, const struct url *url
 	t->resp->status = 0;
 	t->resp->complete = false;
 	t->dropping = t->begun = false;
-	forget_answer(t);
+	http_headers_forget(t->resp, &t->location);
 	(void)snprintf(range, sizeof(range), "%llu-", (unsigned long long)t->req->range_from);
 	/* identity: a digest is of the bytes as they are stored, not as they are sent */
 	if (!add_header(&headers, "Accept", t->req->accept) ||
@@ -615,6 +529,20 @@ static int perform_hop(struct http *h, struct transfer *t, const struct url *url
 bool http_status_is_temporary(long status)
 {
 	return status == 429 || status == 500 || (status >= 502 && status <= 504);
+}
+
+unsigned http_tries(const struct http *h)
+{
+	return h->opts.tries;
+}
+
+bool http_may_wait(const struct http *h, uint64_t wait_ms, const char *why)
+{
+	if (h->end_ns && clock_mono_ns() + wait_ms * NSEC_PER_MSEC >= h->end_ns)
+		return false;
+	if (why && h->opts.notice)
+		h->opts.notice(h->opts.notice_arg, why);
+	return true;
 }
 
 static bool is_redirect(long status)
@@ -669,17 +597,19 @@ int http_perform(struct http *h, const struct http_request *req, struct http_res
 	struct url next;
 
 	*resp = (struct http_response){.url = req->url, .retry_after_s = -1};
+	if (h->end_ns && clock_mono_ns() >= h->end_ns)
+		return too_late(h, &req->url, e);
 	if (check_plain(h, &req->url, NULL, e) < 0 || check_literal(&req->url, req->sent_by, e) < 0)
 		return -1;
 	for (unsigned hops = 0;; hops++) {
 		if (perform_hop(h, &t, &resp->url, authorization) < 0)
 			return -1;
-		if (!is_redirect(resp->status) || !t.has_location)
+		if (!is_redirect(resp->status) || !t.location.given)
 			return 0;
 		if (hops == HTTP_REDIRECTS_MAX)
 			return err_set(e, ERR_NETWORK, "%s: more than %d redirects",
 				       url_show(&req->url).s, HTTP_REDIRECTS_MAX);
-		if (url_resolve(&resp->url, t.location, &next, e) < 0)
+		if (url_resolve(&resp->url, t.location.text, &next, e) < 0)
 			return err_wrap(e, "%s: bad redirect", url_show(&resp->url).s);
 		if (check_form(req, resp, &next, e) < 0 ||
 		    check_plain(h, &next, &resp->url, e) < 0 ||

@@ -20,8 +20,13 @@ struct http;
 struct http_response;
 
 struct http_opts {
-	unsigned connect_s;	   /* to connect, TLS included */
-	unsigned stall_s;	   /* no progress worth the name for so long ends a request */
+	unsigned connect_s; /* to connect, TLS included */
+	unsigned stall_s;   /* no progress worth the name for so long ends a request */
+	unsigned tries;	    /* of one request, at least 1 */
+	unsigned whole_s;   /* no request starts or goes on so long after http_new; 0: no limit */
+	/* Told why we wait, in one line. May be NULL. Called by any thread. */
+	void (*notice)(void *arg, const char *text);
+	void *notice_arg;
 	struct tlsfiles_paths tls; /* system_ca: SSL_CERT_FILE, or NULL for the usual one */
 	const char *ca_dir;	   /* SSL_CERT_DIR, or NULL for the usual one */
 };
@@ -61,10 +66,13 @@ struct http_response {
 	struct url url;	    /* that answered, after redirects */
 	enum net_class net; /* of the first server's address */
 	char content_type[MEDIA_TYPE_MAX];
-	char docker_digest[160];     /* Docker-Content-Digest as it came */
-	char www_authenticate[4096]; /* all of them, joined by ", " */
-	long retry_after_s;	     /* -1: not said */
-	bool has_range;		     /* Content-Range: bytes range_start- */
+	char docker_digest[160];	    /* Docker-Content-Digest as it came */
+	char www_authenticate[4096];	    /* all of them, joined by ", " */
+	long retry_after_s;		    /* from now on, at most a day; -1: not said */
+	int64_t retry_at_s, date_s;	    /* since 1970, by the server's clock; -1: not said */
+	bool has_rate_limit, has_rate_left; /* requests that it allows in a time, and the rest */
+	uint64_t rate_limit, rate_left, rate_window_s; /* window 0: not said */
+	bool has_range;				       /* Content-Range: bytes range_start- */
 	uint64_t range_start;
 	uint64_t body_bytes; /* given to the sink */
 	bool has_length;     /* Content-Length, of this answer's own bytes */
@@ -77,6 +85,13 @@ struct http_response {
 
 /* 429 and the 5xx that pass: the same request may succeed later. */
 bool http_status_is_temporary(long status);
+
+/* How often a request is worth being sent, by http_opts. */
+unsigned http_tries(const struct http *h);
+
+/* May we wait so long before the next try? why, if not NULL, is told then. False if that would be
+ * past the end of whole_s. */
+bool http_may_wait(const struct http *h, uint64_t wait_ms, const char *why);
 
 /* One request with its redirects. 0: *resp holds an answer, whatever its status (a redirect status
  * only if it had no target). -1: no answer or an aborted one; resp->retry and body_bytes are

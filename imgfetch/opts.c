@@ -31,6 +31,8 @@ enum option_bit {
 	OPT_PASSWORD_STDIN = 1 << 14,
 	OPT_ALL = 1 << 15,
 	OPT_REMOVE_DAMAGED = 1 << 22,
+	OPT_RETRIES = 1 << 24,
+	OPT_MAX_TIME = 1 << 23,
 };
 
 static const struct {
@@ -56,6 +58,8 @@ static const struct {
 	{OPT_PASSWORD_STDIN, "--password-stdin"},
 	{OPT_ALL, "--all"},
 	{OPT_REMOVE_DAMAGED, "--remove-damaged"},
+	{OPT_RETRIES, "--retries"},
+	{OPT_MAX_TIME, "--max-time"},
 };
 
 static const struct {
@@ -77,7 +81,8 @@ static const struct {
 } commands[] = {
 	{"pull", COMMAND_PULL,
 	 OPT_PLAIN_HTTP | OPT_PLATFORM | OPT_JOBS | OPT_NO_SYNC | OPT_AUTHFILE | OPT_TIMEOUT |
-		 OPT_JSON | OPT_PULL | OPT_OFFLINE | OPT_LIMITS | OPT_CA_FILE | OPT_CERT_DIR,
+		 OPT_JSON | OPT_PULL | OPT_OFFLINE | OPT_LIMITS | OPT_CA_FILE | OPT_CERT_DIR |
+		 OPT_RETRIES | OPT_MAX_TIME,
 	 1, 1, "pull REF       bring an image into the store, print its digest"},
 	{"list", COMMAND_LIST, OPT_JSON, 0, 0, "list           show the images in the store"},
 	{"inspect", COMMAND_INSPECT, OPT_JSON, 1, 1,
@@ -349,6 +354,30 @@ static int on_all(void *ctx, const char *value, struct err *e)
 	return 0;
 }
 
+static int on_max_time(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+	int n = 0;
+
+	if (num_parse_int(value, 1, 86400, "--max-time", &n, e) < 0)
+		return -1;
+	o->max_time_s = (unsigned)n;
+	o->given |= OPT_MAX_TIME;
+	return 0;
+}
+
+static int on_retries(void *ctx, const char *value, struct err *e)
+{
+	struct opts *o = ctx;
+	int n = 0;
+
+	if (num_parse_int(value, 0, 20, "--retries", &n, e) < 0)
+		return -1;
+	o->tries = (unsigned)n + 1;
+	o->given |= OPT_RETRIES;
+	return 0;
+}
+
 static int on_help(void *ctx, const char *value, struct err *e)
 {
 	struct opts *o = ctx;
@@ -390,6 +419,9 @@ static const struct optab_row rows[] = {
 	{"jobs", 'j', OPTAB_REQUIRED, "N", "layers downloaded at a time (default: 4)", on_jobs},
 	{"timeout", 0, OPTAB_REQUIRED, "SECONDS", "give up when nothing moves (default: 20)",
 	 on_timeout},
+	{"max-time", 0, OPTAB_REQUIRED, "SECONDS", "give up when it takes longer", on_max_time},
+	{"retries", 0, OPTAB_REQUIRED, "N", "try a request again so often (default: 2)",
+	 on_retries},
 	{"max-layer-size", 0, OPTAB_REQUIRED, "SIZE", "of a layer, uncompressed (default: 64G)",
 	 on_max_layer_size},
 	{"max-image-size", 0, OPTAB_REQUIRED, "SIZE", "of all files of an image (default: 256G)",

@@ -41,6 +41,8 @@ struct opts {
 	const struct config *config;
 	struct platform platform; /* --platform, else our own */
 	unsigned jobs;		  /* -j: layers in flight; 0: not given */
+	unsigned max_time_s;	  /* --max-time: for all requests; 0: not given */
+	unsigned tries;		  /* --retries and one; 0: not given */
 	unsigned timeout_s; /* --timeout: no progress for so long ends a transfer; 0: not given */
 	enum pull_policy policy; /* --pull; PULL_NEVER: also --offline, for what comes by network */
 	bool remove;		 /* flatten --remove */

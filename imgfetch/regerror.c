@@ -73,16 +73,33 @@ static const char *usual_hint(const struct http_response *resp, const char *code
 	return "is this a registry?";
 }
 
+/* What a registry says of its limits: Docker Hub's headers, and Retry-After. */
+static void add_limits(struct text *t, const struct http_response *resp)
+{
+	if (resp->has_rate_limit && resp->has_rate_left) {
+		text_addf(t, "; %llu of %llu requests are left",
+			  (unsigned long long)resp->rate_left,
+			  (unsigned long long)resp->rate_limit);
+		if (resp->rate_window_s)
+			text_addf(t, " (in %llu s)", (unsigned long long)resp->rate_window_s);
+	}
+	if (resp->retry_after_s > 0 && http_status_is_temporary(resp->status))
+		text_addf(t, "; it asks to wait %ld s", resp->retry_after_s);
+}
+
 int regerror_set(const struct http_response *resp, const char *what, const char *hint,
 		 struct err *e)
 {
 	struct reason r = {{0}, {0}};
 	bool said = resp->error_len > 0;
+	char limits[128];
+	struct text t = TEXT_OVER(limits);
 
 	if (said)
 		read_reason(resp, &r);
-	return err_set(e, kind_of(resp->status, r.code), "%s: HTTP %ld%s%s%s%s%s from %s: %s", what,
-		       resp->status, r.code[0] ? " " : "", text_quote(r.code).s,
+	add_limits(&t, resp);
+	return err_set(e, kind_of(resp->status, r.code), "%s: HTTP %ld%s%s%s%s%s from %s: %s%s",
+		       what, resp->status, r.code[0] ? " " : "", text_quote(r.code).s,
 		       r.message[0] ? " (" : "", text_quote(r.message).s, r.message[0] ? ")" : "",
-		       url_show(&resp->url).s, hint ? hint : usual_hint(resp, r.code));
+		       url_show(&resp->url).s, hint ? hint : usual_hint(resp, r.code), limits);
 }

@@ -17,12 +17,12 @@
 #include "imgfetch/regerror.h"
 #include "imgfetch/secret.h"
 
-#define TRIES		   3
-#define BACKOFF_MS	   250 /* doubled for each further try, plus up to as much at random */
-#define RETRY_AFTER_MAX_S  60
-#define MANIFEST_TIMEOUT_S 30
-#define PING_BYTES_MAX	   65536
-#define LOGINS_MAX	   2 /* in a row: one for the challenge, one for an expired token */
+#define BACKOFF_MS	    250 /* doubled for each further try, plus up to as much at random */
+#define BACKOFF_DOUBLED_MAX 6u
+#define RETRY_AFTER_MAX_S   60
+#define MANIFEST_TIMEOUT_S  30
+#define PING_BYTES_MAX	    65536
+#define LOGINS_MAX	    2 /* in a row: one for the challenge, one for an expired token */
 
 struct registry {
 	struct source source; /* first: this is a source */
@@ -164,16 +164,37 @@ static struct attempt *attempt_new(struct registry *r, const char *kind, const c
 	return a;
 }
 
-/* Wait before the next try; asks the sink in between. after_s: what the server said, or -1. */
-static int back_off(const struct attempt *a, long after_s, struct err *e)
+/* Waits that people would wonder about are explained. why: what went wrong, or NULL for resp. */
+static bool may_wait(const struct attempt *a, uint64_t ms, const struct err *why)
 {
-	uint64_t ms = BACKOFF_MS << (a->failures - 1);
+	const struct http_response *resp = &a->resp;
+	char text[ERR_TEXT_MAX + 64];
+	struct text t = TEXT_OVER(text);
+
+	if (ms < 1000)
+		return http_may_wait(a->r->http, ms, NULL);
+	if (why)
+		text_add(&t, why->text);
+	else
+		text_addf(&t, "HTTP %ld from %s", resp->status, url_show(&resp->url).s);
+	text_addf(&t, ": next try in %llu s", (unsigned long long)(ms + 999) / 1000);
+	return http_may_wait(a->r->http, ms, text);
+}
+
+/* Wait before the next try; asks the sink in between. after_s: what the server said, or -1; why:
+ * the error there was, or NULL. 1, 0 when there is no time left for it, -1 with the sink's error.
+ */
+static int back_off(const struct attempt *a, long after_s, const struct err *why, struct err *e)
+{
+	uint64_t ms = (uint64_t)BACKOFF_MS << MIN(a->failures - 1, BACKOFF_DOUBLED_MAX);
 	unsigned char dice = 0;
 
 	if (getrandom(&dice, 1, GRND_NONBLOCK) == 1) /* without it all clients come together */
 		ms += ms * dice / 255;
 	if (after_s >= 0)
 		ms = MAX(ms, (uint64_t)after_s * 1000);
+	if (!may_wait(a, ms, why))
+		return 0;
 	while (ms > 0) {
 		uint64_t step = MIN(ms, 500);
 		struct timespec ts = {.tv_sec = 0, .tv_nsec = (long)(step * NSEC_PER_MSEC)};
@@ -183,7 +204,7 @@ static int back_off(const struct attempt *a, long after_s, struct err *e)
 		if (a->req.sink && a->req.sink(a->req.arg, "", 0, e) < 0)
 			return -1;
 	}
-	return 0;
+	return 1;
 }
 
 /* A server that speaks TLS only, and got plain HTTP: 400 with a text (Go, nginx). */
@@ -272,6 +293,23 @@ static int transfer(struct attempt *a, const char *authorization, struct err *e)
 	return -1;
 }
 
+/* After a failure that may pass: with an error in *e, or else with an answer that says so. */
+static enum verdict once_more(struct attempt *a, long after_s, bool failed, struct err *e)
+{
+	struct err sink_error;
+	int r;
+
+	if (++a->failures >= http_tries(a->r->http))
+		return failed ? FAILED : DONE;
+	r = back_off(a, after_s, failed ? e : NULL, &sink_error);
+	if (r > 0)
+		return AGAIN;
+	if (r == 0)
+		return failed ? FAILED : DONE;
+	*e = sink_error;
+	return FAILED;
+}
+
 static enum verdict try_once(struct attempt *a, struct err *e)
 {
 	auto_secret header = auth_header(a->r->auth);
@@ -296,17 +334,15 @@ static enum verdict try_once(struct attempt *a, struct err *e)
 		r = log_in(a, header, &temporary, e);
 		if (r >= 0)
 			return r == 0 ? AGAIN : DONE;
-		if (!temporary || ++a->failures == TRIES)
+		if (!temporary)
 			return FAILED;
-		return back_off(a, -1, e) < 0 ? FAILED : AGAIN;
+		return once_more(a, -1, true, e);
 	}
 	if (r == 0 && !is_temporary(resp))
 		return DONE;
 	if (r < 0 && (!resp->retry || (f && f->sink_failed)))
 		return FAILED;
-	if (++a->failures == TRIES)
-		return r < 0 ? FAILED : DONE;
-	return back_off(a, resp->retry_after_s, e) < 0 ? FAILED : AGAIN;
+	return once_more(a, resp->retry_after_s, r < 0, e);
 }
 
 /* Until there is an answer that is worth looking at. */
@@ -497,7 +533,8 @@ struct source *registry_open(struct http *http, const struct credential_paths *p
 	r->source.ops = &registry_ops;
 	r->http = http;
 	r->https = !http_plain_allowed(http, &plain);
-	r->may_upgrade = !r->https && netaddr_host_is_loopback(host);
+	/* That it may be asked without TLS does not mean that it has none. */
+	r->may_upgrade = !r->https;
 	r->auth = auth_new(http, paths, ref->host, ref->repo, e);
 	if (!r->auth)
 		return NULL;

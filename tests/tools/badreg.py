@@ -20,6 +20,7 @@ import struct
 import sys
 import tarfile
 import threading
+import time
 
 sys.dont_write_bytecode = True
 from authreg import Auth  # noqa: E402
@@ -161,7 +162,7 @@ for name in """
     layer-many-hops layer-file layer-elsewhere layer-elsewhere-open layer-metadata
     config-digest reset-once busy-once busy limited token basic realm-elsewhere realm-metadata
     good manifest-digest header-digest denied escapes endless headers type-lie no-head
-    layer-client token-garbage token-busy-once teapot realm-metadata-tls layer-metadata-tls
+    wait-once wait-date wait-long layer-client token-garbage token-busy-once teapot realm-metadata-tls layer-metadata-tls
     """.split():
     documents[name] = GOOD
 
@@ -308,7 +309,14 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
         if self.repo == "busy":
             return self.error(503, "UNAVAILABLE", "come back later")
         if self.repo == "limited":
-            return self.error(429, "TOOMANYREQUESTS", "slow down", Retry_After="3600")
+            return self.error(429, "TOOMANYREQUESTS", "slow down", Retry_After="3600",
+                              RateLimit_Limit="100;w=21600", RateLimit_Remaining="0;w=21600")
+        if self.repo == "wait-once" and n == 1:
+            return self.error(429, "TOOMANYREQUESTS", Retry_After="1")
+        if self.repo == "wait-date" and n == 1:
+            return self.error(503, "UNAVAILABLE", Retry_After=self.date_time_string(time.time() + 2))
+        if self.repo == "wait-long":
+            return self.error(429, "TOOMANYREQUESTS", Retry_After="50")
         if self.repo == "denied":
             return self.error(403, "DENIED", "requested access to the resource is denied")
         if self.repo == "teapot":
