@@ -128,7 +128,7 @@ static int parse_version(void *ctx, const char *value UNUSED, struct err *e UNUS
 static const struct optab_row option_rows[] = {
 	{"store", 0, OPTAB_REQUIRED, "DIR", "image store to use", parse_store},
 	{"owner", 0, OPTAB_REQUIRED, "UID", "root: use a store that this user owns", parse_owner},
-	{"by", 0, OPTAB_REQUIRED, "WAY", "unpack: link, reflink or copy files", parse_by},
+	{"by", 0, OPTAB_REQUIRED, "link|reflink|copy", "unpack: how files get there", parse_by},
 	{"help", 'h', OPTAB_NONE, NULL, "show this help", parse_help},
 	{"version", 0, OPTAB_NONE, NULL, "show the version", parse_version},
 };

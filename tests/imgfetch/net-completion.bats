@@ -66,6 +66,8 @@ offers() {
 	is "$(offers 'imgmount umount fo')" folder
 	is "$(offers 'isolate --meta-format=')" $'json\ntext'
 	is "$(offers 'isolate --meta-format j')" json
+	is "$(offers 'imgfetch pull --pull=n')" $'never\nnewer'
+	is "$(offers 'imgmount unpack --by=')" $'copy\nlink\nreflink'
 	is "$(GREETING_OF_TEST=1 offers 'isolate --env=GREETING_OF')" GREETING_OF_TEST
 	expect 0 isolate -b "$BOX" --init
 	offers 'isolate --cleanup --box-id=' | grep -x "$BOX"
