@@ -150,6 +150,18 @@ static int open_parent(int box_fd, const char *inside, struct err *e)
 	}
 }
 
+static int fill(int src_fd, int fd, const struct stat *st, const char *inside, struct err *e)
+{
+	/* It may have grown since it was opened. */
+	if (check_size(st, COPYIO_BYTES_MAX, "--copy-in", inside, e) < 0)
+		return -1;
+	if (copy_contents(src_fd, fd, st->st_size, &(struct copy_opts){0}) < 0 ||
+	    fchmod(fd, st->st_mode & 0111 ? 0755 : 0644) < 0)
+		return err_sys(e, ERR_SYSTEM, "--copy-in: write '%s' in the box",
+			       text_quote(inside).s);
+	return 0;
+}
+
 /* Never into a file that is there, which may have other names. */
 static int copy_in_one(int src_fd, int box_fd, const char *inside, struct err *e)
 {
@@ -170,14 +182,11 @@ static int copy_in_one(int src_fd, int box_fd, const char *inside, struct err *e
 	if (fd < 0)
 		return err_sys(e, ERR_SYSTEM, "--copy-in: make '%s' in the box",
 			       text_quote(inside).s);
-	/* It may have grown since it was opened. */
-	if (check_size(&st, COPYIO_BYTES_MAX, "--copy-in", inside, e) < 0)
-		return -1;
-	if (copy_contents(src_fd, fd, st.st_size, &(struct copy_opts){0}) < 0 ||
-	    fchmod(fd, st.st_mode & 0111 ? 0755 : 0644) < 0)
-		return err_sys(e, ERR_SYSTEM, "--copy-in: write '%s' in the box",
-			       text_quote(inside).s);
-	return 0;
+	if (fill(src_fd, fd, &st, inside, e) == 0)
+		return 0;
+	/* No half of a file for the next run; nor does it take the room any longer. */
+	(void)unlinkat(dir, name, 0); /* it is an error already */
+	return -1;
 }
 
 /* Runs as: the owner of the box's files. */

@@ -120,6 +120,12 @@ $who"
 	expect 2 once --copy-in=big -- /bin/true
 	says "--copy-in: write 'big' in the box: no space left on device"
 	own_is_tidy
+	# In a box that stays there is no half of it for the next run.
+	expect 0 own bash -c 'isolate -b 0 --disk=64K --init >/dev/null
+		isolate -s -b 0 --copy-in=big --run -- /bin/true
+		echo $?; isolate -s -b 0 --run -- /bin/ls; isolate -b 0 --cleanup'
+	says "--copy-in: write 'big' in the box"
+	is "$output" 2
 }
 
 @test "copy: nothing comes out of a run that was interrupted" {
