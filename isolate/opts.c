@@ -485,6 +485,20 @@ bool opts_runs(const struct opts *o)
 	return o->mode == MODE_RUN || o->mode == MODE_ONCE;
 }
 
+/* `--run ls -l`: the option is ours, as it always was, and we do not know it. */
+static int hint_at_dashes(const struct opts *o, int argc, char **argv, struct err *e)
+{
+	const struct err why = *e;
+
+	if (!opts_runs(o) || why.kind != ERR_USAGE)
+		return -1;
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0)
+			return -1;
+	}
+	return err_set(e, why.kind, "%s (options of the command itself go behind a --)", why.text);
+}
+
 int opts_parse(int argc, char **argv, struct opts *out, struct err *e)
 {
 	struct dirrules checked = {0};
@@ -494,7 +508,7 @@ int opts_parse(int argc, char **argv, struct opts *out, struct err *e)
 	/* An option behind the command is one, as it always was: a limit that only became an
 	 * argument of the program would hold nothing. */
 	if (optab_parse_mixed(table, ARRAY_LEN(table), argc, argv, out, &first, e) < 0)
-		return -1;
+		return hint_at_dashes(out, argc, argv, e);
 	/* Before anything is asked of the rest of the line. */
 	if (out->mode == MODE_HELP || out->mode == MODE_VERSION)
 		return 0;

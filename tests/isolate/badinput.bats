@@ -56,7 +56,9 @@ libc.execve(sys.argv[1].encode(), argv, argv)' "$TEST_PREFIX/bin/isolate"
 	is "$output" "a b -t --"
 	rm "$T/meta"
 	refused --run /bin/ls -l
-	says "unknown option '-l'"
+	says "unknown option '-l' (options of the command itself go behind a --)"
+	refused --run --unknown -- /bin/ls -l
+	[[ $stderr != *behind* ]] || fail "a hint where there is a --"
 }
 
 @test "usage: two commands at once" {
