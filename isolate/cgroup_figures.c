@@ -65,14 +65,15 @@ bool cgroup_parse_pressure(const char *text, const char *kind, uint64_t *ns)
 
 /* ---- files -------------------------------------------------------------------------------- */
 
-/* 1, or 0 where the kernel has no such file or does not keep it (psi=0), or -1. */
+/* 1, or 0 where the kernel has no such file or does not keep it (psi=0), or -1. A machine with so
+ * many devices that the list of them is longer than the buffer has figures that are not known. */
 static int read_optional(int dirfd, const char *file, char *buf, size_t size, struct err *e)
 {
 	struct err why;
 
 	if (!cgroup_read_file(dirfd, file, buf, size, &why))
 		return 1;
-	if (why.errnum == ENOENT || why.errnum == EOPNOTSUPP)
+	if (why.errnum == ENOENT || why.errnum == EOPNOTSUPP || why.errnum == EFBIG)
 		return 0;
 	*e = why;
 	return -1;

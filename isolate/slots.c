@@ -249,8 +249,8 @@ int slots_register(const struct config *c, int lock_dir_fd, unsigned id, struct 
 		return -1;
 	if (count >= max)
 		return err_set(e, ERR_DENIED,
-			       "user %u has %u boxes and may not have more (max_boxes_per_user in "
+			       "user %u has %u box%s and may not have more (max_boxes_per_user in "
 			       "isolate.cf): --list shows them, --cleanup removes one",
-			       (unsigned)owner, count);
+			       (unsigned)owner, count, count == 1 ? "" : "es");
 	return lock_write(l, e);
 }
