@@ -34,14 +34,16 @@ struct unpacker {
 	char **dirs;   /* of this layer, in the order found: relative paths, "." the first */
 	size_t dir_count;
 	size_t dir_space;
-	void *linked; /* tsearch(3) tree of struct linked: files of this layer with several names */
+	void *linked; /* tsearch(3) tree of struct linked: files with several names, of any layer */
 };
 
-/* A file that was copied, under the name it got first. */
+/* A file that was copied, under the name it got first. A layer above may replace what has that
+ * name; names of one file in several layers are in an image's fix-up layer. */
 struct linked {
 	dev_t dev;
 	ino_t ino;
 	char *rel;
+	ino_t copy_ino;
 };
 
 static int compare_linked(const void *a, const void *b)
@@ -70,8 +72,6 @@ static void forget_layer(struct unpacker *u)
 	free(u->dirs);
 	u->dirs = NULL;
 	u->dir_count = u->dir_space = 0;
-	tdestroy(u->linked, free_linked);
-	u->linked = NULL;
 }
 
 /* dir/name on the heap; the topmost directory "." is not named. */
@@ -120,8 +120,13 @@ static int link_again(struct unpacker *u, const struct place *p, struct err *e)
 {
 	const struct linked key = {.dev = p->st.st_dev, .ino = p->st.st_ino};
 	struct linked *const *found = tfind(&key, &u->linked, compare_linked);
+	struct stat st;
 
 	if (!found)
+		return 0;
+	/* By its path again, since it may be gone; and there is nothing but ours in the tree. */
+	auto_fd copy = path_open_beneath(u->target_fd, (*found)->rel, O_PATH | O_NOFOLLOW, 0);
+	if (copy < 0 || fstat(copy, &st) < 0 || st.st_ino != (*found)->copy_ino)
 		return 0;
 	if (linkat(u->target_fd, (*found)->rel, p->dst, p->name, 0) < 0)
 		return copy_fault("link", p->what, e);
@@ -131,14 +136,29 @@ static int link_again(struct unpacker *u, const struct place *p, struct err *e)
 static int remember_link(struct unpacker *u, const struct place *p, struct err *e)
 {
 	struct linked *l = malloc(sizeof(*l));
+	struct linked **found = NULL;
+	struct stat st;
 
+	if (fstatat(p->dst, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		free(l);
+		return copy_fault("look at", p->what, e);
+	}
 	if (l)
-		*l = (struct linked){
-			.dev = p->st.st_dev, .ino = p->st.st_ino, .rel = strdup(p->what)};
-	if (!l || !l->rel || !tsearch(l, &u->linked, compare_linked)) {
+		*l = (struct linked){.dev = p->st.st_dev,
+				     .ino = p->st.st_ino,
+				     .rel = strdup(p->what),
+				     .copy_ino = st.st_ino};
+	if (l && l->rel)
+		found = tsearch(l, &u->linked, compare_linked);
+	if (!found) {
 		if (l)
 			free_linked(l);
 		return err_sys(e, ERR_SYSTEM, "unpack");
+	}
+	if (*found != l) {
+		/* The first copy has been replaced. */
+		free_linked(*found);
+		*found = l;
 	}
 	return 0;
 }
@@ -323,6 +343,7 @@ static int merge(const struct layers *l, int target_fd, const struct unpack_opts
 		forget_layer(&u);
 		u.first = false;
 	}
+	tdestroy(u.linked, free_linked);
 	return ret;
 }
 
