@@ -141,11 +141,17 @@ imgfetch_data_src += imgfetch/compress.c
 imgfetch_data_src += imgfetch/confine.c
 imgfetch_data_src += imgfetch/filehash.c
 imgfetch_data_src += imgfetch/filelist.c
+imgfetch_data_src += imgfetch/facts.c
+imgfetch_data_src += imgfetch/fixup.c
+imgfetch_data_src += imgfetch/fixup_tree.c
+imgfetch_data_src += imgfetch/fixup_write.c
 imgfetch_data_src += imgfetch/gziphead.c
 imgfetch_data_src += imgfetch/inflate.c
 imgfetch_data_src += imgfetch/layer.c
 imgfetch_data_src += imgfetch/layerdir.c
 imgfetch_data_src += imgfetch/layerdir_finish.c
+imgfetch_data_src += imgfetch/layerdir_link.c
+imgfetch_data_src += imgfetch/layerdir_resolve.c
 imgfetch_data_src += imgfetch/layerinfo.c
 imgfetch_data_src += imgfetch/listwriter.c
 imgfetch_data_src += imgfetch/partial.c
@@ -160,7 +166,8 @@ imgfetch_data_src += imgfetch/worker.c
 
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
 # What unpacking a layer needs, for tests.
-unpack_src := imgfetch/layerdir.c imgfetch/layerdir_finish.c imgfetch/unpack.c imgfetch/whiteout.c \
+unpack_src := imgfetch/facts.c imgfetch/layerdir.c imgfetch/layerdir_finish.c imgfetch/layerdir_link.c \
+	imgfetch/layerdir_resolve.c imgfetch/unpack.c imgfetch/whiteout.c \
 	imgfetch/compress.c imgfetch/filehash.c imgfetch/filelist.c imgfetch/listwriter.c imgfetch/sha256.c
 unpack_libs := -larchive -lzstd -lcrypto
 isolate_src := isolate/main.c isolate/main_run.c isolate/box.c isolate/boxtree.c isolate/cpumeter.c \
@@ -266,6 +273,8 @@ unit_objs_test_idfiles := isolate/idfiles.c
 unit_tests += test_storepath
 unit_tests += test_imgmounts
 unit_tests += test_overlay
+unit_tests += test_facts
+unit_objs_test_facts := imgfetch/facts.c imgfetch/whiteout.c
 unit_tests += test_whiteout
 unit_objs_test_whiteout := imgfetch/whiteout.c
 unit_tests += test_inflate
@@ -301,6 +310,8 @@ fuzz_targets += dockersave tarindex
 fuzz_src_dockersave := imgfetch/dockersave.c imgfetch/json.c
 fuzz_libs_dockersave := -ljansson
 fuzz_src_tarindex := imgfetch/tarindex.c imgfetch/whiteout.c
+fuzz_targets += facts
+fuzz_src_facts := imgfetch/facts.c imgfetch/whiteout.c
 fuzz_targets += fetchconfig
 fuzz_targets += filelist
 fuzz_src_filelist := imgfetch/filelist.c imgfetch/filetree.c imgfetch/whiteout.c

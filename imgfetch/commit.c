@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/path.h"
 #include "common/text.h"
+#include "imgfetch/fixup.h"
 #include "imgfetch/layerinfo.h"
 #include "imgfetch/partial.h"
 #include "imgfetch/tmpdir.h"
@@ -94,64 +96,83 @@ static int sync_dir(const struct store *st, const char *rel, struct err *e)
 	return 0;
 }
 
-static int fill_image(const struct store *st, int dir, const struct imgdesc *d,
-		      const void *manifest, size_t mlen, const void *config, size_t clen, bool sync,
-		      struct err *e)
+/* What one image is made of. */
+struct making {
+	const struct store *st;
+	const struct imgdesc *desc;
+	const struct digest *all;
+	size_t all_count;
+	const struct commit_texts *texts;
+	bool sync;
+};
+
+static int fill_image(const struct making *m, int dir, struct err *e)
 {
+	const struct commit_texts *t = m->texts;
+	struct imgdesc d = *m->desc; /* borrows */
 	auto_free char *text = NULL;
 	size_t len;
 
-	if (imgdesc_format(d, &text, &len, e) < 0)
+	d.fixup = false;
+	if (fixup_make(m->st, m->all, m->all_count, d.layers, d.layer_count, dir, &d.fixup, e) < 0)
 		return -1;
-	if (write_file(st, dir, "descriptor", text, len, sync, e) < 0 ||
-	    write_file(st, dir, "manifest.json", manifest, mlen, sync, e) < 0 ||
-	    write_file(st, dir, "config.json", config, clen, sync, e) < 0)
+	if (imgdesc_format(&d, &text, &len, e) < 0)
 		return -1;
-	if (sync && fsync(dir) < 0)
-		return disk_error(st, "sync an image", e);
+	if (write_file(m->st, dir, "descriptor", text, len, m->sync, e) < 0 ||
+	    write_file(m->st, dir, "manifest.json", t->manifest, t->manifest_len, m->sync, e) < 0 ||
+	    write_file(m->st, dir, "config.json", t->config, t->config_len, m->sync, e) < 0)
+		return -1;
+	/* A fix-up may have many directories and links: one call for all of them. */
+	if (m->sync && (d.fixup ? syncfs(dir) : fsync(dir)) < 0)
+		return disk_error(m->st, "sync an image", e);
 	return 0;
 }
 
-static int make_image(const struct store *st, struct tmpdir *t, const struct imgdesc *d,
-		      const void *manifest, size_t mlen, const void *config, size_t clen, bool sync,
-		      struct err *e)
+static int make_image(const struct making *m, struct tmpdir *t, struct err *e)
 {
+	const struct store *st = m->st;
 	char final[STORE_NAME_MAX];
 	mode_t mode = st->owner == 0 ? 0755 : 0700;
 
-	if (text_format(final, sizeof(final), "images/sha256/%s", d->digest.hex) < 0)
+	if (text_format(final, sizeof(final), "images/sha256/%s", m->desc->digest.hex) < 0)
 		return err_sys(e, ERR_BUG, "name an image");
 	if (mkdirat(t->fd, "image", 0700) < 0)
 		return disk_error(st, "make an image", e);
 	auto_fd dir = openat(t->fd, "image", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0 || fchmod(dir, mode) < 0)
 		return disk_error(st, "make an image", e);
-	if (fill_image(st, dir, d, manifest, mlen, config, clen, sync, e) < 0)
+	if (fill_image(m, dir, e) < 0)
 		return -1;
 	/* The image's layers were renamed into place: those names first. */
-	if (sync && sync_dir(st, "layers/sha256", e) < 0)
+	if (m->sync && sync_dir(st, "layers/sha256", e) < 0)
 		return -1;
 	if (renameat(t->fd, "image", st->fd, final) < 0 && errno != EEXIST && errno != ENOTEMPTY)
 		return disk_error(st, "rename an image", e);
-	return sync ? sync_dir(st, "images/sha256", e) : 0;
+	return m->sync ? sync_dir(st, "images/sha256", e) : 0;
 }
 
-int commit_image(const struct store *st, const struct imgdesc *d, const void *manifest, size_t mlen,
-		 const void *config, size_t clen, bool no_sync, struct err *e)
+int commit_image(const struct store *st, const struct imgdesc *d, const struct digest *all,
+		 size_t all_count, const struct commit_texts *texts, bool no_sync, struct err *e)
 {
+	const struct making m = {.st = st,
+				 .desc = d,
+				 .all = all,
+				 .all_count = all_count,
+				 .texts = texts,
+				 .sync = !no_sync};
 	struct tmpdir t = TMPDIR_NONE;
 	struct err ignored = {0};
 
 	if (commit_has_image(st, &d->digest))
 		return 0;
-	for (size_t i = 0; i < d->layer_count; i++) {
-		if (!commit_has_layer(st, &d->layers[i]))
+	for (size_t i = 0; i < all_count; i++) {
+		if (!commit_has_layer(st, &all[i]))
 			return err_set(e, ERR_BUG, "layer %s is not in the store",
-				       digest_text(&d->layers[i]).s);
+				       digest_text(&all[i]).s);
 	}
 	if (tmpdir_new(st, "image", &t, e) < 0)
 		return -1;
-	int r = make_image(st, &t, d, manifest, mlen, config, clen, !no_sync, e);
+	int r = make_image(&m, &t, e);
 	/* What cannot be removed now is swept later. */
 	tmpdir_remove(&t, &ignored);
 	return r;

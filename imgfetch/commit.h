@@ -25,12 +25,20 @@ int commit_sweep(const struct store *st, struct err *e) NODISCARD;
 int commit_visible_layers(const struct store *st, struct digest *layers, size_t *count,
 			  struct err *e) NODISCARD;
 
-/* Make images/sha256/<d->digest>/ with the files descriptor, manifest.json and config.json (the
- * latter two byte for byte as they came). All layers must be in the store; on disk before the image
- * is, unless no_sync. An image that is there already is success. ERR_DISK, ERR_SYSTEM, ERR_VERIFY
- * (the descriptor cannot be written). */
-int commit_image(const struct store *st, const struct imgdesc *d, const void *manifest, size_t mlen,
-		 const void *config, size_t clen, bool no_sync, struct err *e) NODISCARD;
+/* The documents of an image, byte for byte as they came. */
+struct commit_texts {
+	const void *manifest, *config;
+	size_t manifest_len, config_len;
+};
+
+/* Make images/sha256/<d->digest>/ with the files descriptor, manifest.json and config.json, and the
+ * fix-up layer if there is need for one (fixup.h; d->fixup is not looked at). all: every layer of
+ * the image, also those that d does not show. All layers must be in the store; on disk before the
+ * image is, unless no_sync. An image that is there already is success. ERR_DISK, ERR_SYSTEM,
+ * ERR_VERIFY (the descriptor cannot be written; a layer needs what the others have not). */
+int commit_image(const struct store *st, const struct imgdesc *d, const struct digest *all,
+		 size_t all_count, const struct commit_texts *texts, bool no_sync,
+		 struct err *e) NODISCARD;
 
 /* Let the reference mean this manifest from now on, by an atomic replacement of its file under
  * refs/: :<tag> if it has a tag; @<hex> too if it has a digest that is not the manifest's own (an

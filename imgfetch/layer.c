@@ -47,6 +47,7 @@ struct pipeline {
 	atomic_bool bad_data; /* unpack or inflate found the data wrong: drain for the digest */
 	struct stage download, inflate, unpack;
 	struct unpack_info info;
+	struct facts facts;
 	struct listwriter *list;
 	struct digest list_digest;
 
@@ -278,7 +279,8 @@ static int unpack_stage(struct pipeline *p, struct err *e)
 	if (confine_thread(p->job->dir_fd, e) < 0)
 		return -1;
 	p->unpack_from_ns = clock_mono_ns();
-	if (unpack_tar(p->job->dir_fd, take_tar, p, &p->limits, p->list, &p->info, e) < 0)
+	if (unpack_tar(p->job->dir_fd, take_tar, p, &p->limits, p->list, &p->info, &p->facts, e) <
+	    0)
 		return -1;
 	return listwriter_finish(p->list, &p->list_digest, e);
 }
@@ -342,7 +344,7 @@ static int report(const struct pipeline *p, struct err *e)
 	return 0;
 }
 
-int layer_fetch(struct layer_job *job, struct layer_info *info, struct err *e)
+int layer_fetch(struct layer_job *job, struct layer_info *info, struct facts *facts, struct err *e)
 {
 	struct pipeline p = {.job = job, .limits = unpack_limits_default(&job->limits)};
 	int r = -1;
@@ -355,7 +357,7 @@ int layer_fetch(struct layer_job *job, struct layer_info *info, struct err *e)
 	p.list = listwriter_new(job->list_fd, job->owners, e);
 	if (p.compressed && p.tar && p.blob_hash && p.list && run_threads(&p, e) == 0)
 		r = report(&p, e);
-	if (r == 0)
+	if (r == 0) {
 		*info = (struct layer_info){
 			.diffid = job->spec->diffid,
 			.blob = job->spec->blob.digest,
@@ -364,6 +366,10 @@ int layer_fetch(struct layer_job *job, struct layer_info *info, struct err *e)
 			.files = p.list_digest,
 			.unpack = p.info,
 		};
+		*facts = p.facts;
+	} else {
+		facts_fini(&p.facts);
+	}
 	listwriter_free(p.list);
 	sha256_free(p.blob_hash);
 	ring_free(p.tar);

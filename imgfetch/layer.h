@@ -8,6 +8,7 @@
 #include "common/defs.h"
 #include "common/digest.h"
 #include "common/err.h"
+#include "imgfetch/facts.h"
 #include "imgfetch/layerinfo.h"
 #include "imgfetch/partial.h"
 #include "imgfetch/progress.h"
@@ -42,10 +43,12 @@ struct layer_job {
 
 /* Fetch the blob from its source and unpack it into the directory. Three threads work at it, each
  * on what the one before hands on in a bounded buffer: download and digest of the blob; inflate and
- * digest of the tar (the DiffID); unpack. About 1 MB of memory in all. Returns 0 (*info filled)
- * only if both digests and the size were right; otherwise dir_fd holds a part of the layer. Errors
- * are those of source_get_blob and unpack_tar, without the layer's name.
+ * digest of the tar (the DiffID); unpack. About 1 MB of memory in all. Returns 0 (*info
+ * and *facts filled, the latter to be facts_fini'd) only if both digests and the size were right;
+ * otherwise dir_fd holds a part of the layer. Errors are those of source_get_blob and unpack_tar,
+ * without the layer's name.
  */
-int layer_fetch(struct layer_job *job, struct layer_info *info, struct err *e) NODISCARD;
+int layer_fetch(struct layer_job *job, struct layer_info *info, struct facts *facts,
+		struct err *e) NODISCARD;
 
 #endif

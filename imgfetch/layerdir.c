@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,7 +22,6 @@
 #define NAMES_BYTES_MAX (UINT64_C(128) << 20)
 
 #define DIR_MODE_IMPLIED 0755
-#define OPAQUE_XATTR	 "user.overlay.opaque"
 
 enum err_kind layerdir_errno_kind(int errnum)
 {
@@ -90,11 +90,13 @@ void layerdir_free(struct layerdir *ld)
 	free(ld->notes);
 	path_list_fini(&ld->whiteouts);
 	path_list_fini(&ld->opaques);
+	path_list_fini(&ld->renewed);
+	path_list_fini(&ld->gone);
+	tdestroy(ld->links, layerdir_free_link);
 	free(ld);
 }
 
-/* Copy of a name that stays until the end; their sum is bounded. */
-static char *keep_path(struct layerdir *ld, const char *path, size_t len, struct err *e)
+char *layerdir_keep_path(struct layerdir *ld, const char *path, size_t len, struct err *e)
 {
 	ld->names_bytes += len + 1;
 	if (ld->names_bytes > NAMES_BYTES_MAX) {
@@ -128,23 +130,24 @@ static int list_add(struct layerdir *ld, struct path_list *l, const char *path, 
 {
 	if (grow(&l->v, &l->room, l->count, sizeof(*l->v), e) < 0)
 		return -1;
-	l->v[l->count] = keep_path(ld, path, len, e);
+	l->v[l->count] = layerdir_keep_path(ld, path, len, e);
 	if (!l->v[l->count])
 		return -1;
 	l->count++;
 	return 0;
 }
 
-static int note_dir(struct layerdir *ld, const char *path, size_t len, mode_t mode,
+static int note_dir(struct layerdir *ld, const char *path, size_t len, bool implied, mode_t mode,
 		    const struct timespec *mtime, struct err *e)
 {
 	if (grow(&ld->notes, &ld->note_room, ld->note_count, sizeof(*ld->notes), e) < 0)
 		return -1;
 	struct dir_note *n = &ld->notes[ld->note_count];
-	n->path = keep_path(ld, path, len, e);
+	n->path = layerdir_keep_path(ld, path, len, e);
 	if (!n->path)
 		return -1;
 	n->seq = ld->note_count++;
+	n->implied = implied;
 	n->mode = mode;
 	n->mtime = *mtime;
 	return 0;
@@ -153,6 +156,11 @@ static int note_dir(struct layerdir *ld, const char *path, size_t len, mode_t mo
 bool layerdir_is_whiteout(const struct stat *sb)
 {
 	return S_ISCHR(sb->st_mode) && sb->st_rdev == 0;
+}
+
+bool layerdir_is_placeholder(const struct stat *sb)
+{
+	return layerdir_is_whiteout(sb) && (sb->st_mode & LAYERDIR_PLACEHOLDER_MODE);
 }
 
 /* chown(2) failed: 0 if the owner is one that cannot be here. "Root" of a user namespace keeps
@@ -192,7 +200,7 @@ static int set_opaque(struct layerdir *ld, int parent, const char *base, const c
 
 	if (fd < 0)
 		return layerdir_fail(e, "open", path);
-	if (fsetxattr(fd, OPAQUE_XATTR, "y", 1, 0) < 0) {
+	if (fsetxattr(fd, LAYERDIR_OPAQUE_XATTR, "y", 1, 0) < 0) {
 		if (errno == EOPNOTSUPP)
 			return err_set(e, ERR_DISK,
 				       "mark '%s' as opaque: the store's file system has no user "
@@ -225,32 +233,32 @@ static int remove_existing(struct layerdir *ld, int parent, const char *base, co
 	return path_remove_tree(parent, base, e);
 }
 
+enum made { FOUND, MADE, MADE_ANEW };
+
 /* mkdir, where a whiteout or (if others is set) anything else that is no directory gives way. The
  * lower layers' directory of that name was hidden by what gave way, so the new one is opaque. */
 static int make_one_dir(struct layerdir *ld, int parent, const char *base, const char *path,
-			size_t len, mode_t mode, bool others, bool *made, struct err *e)
+			size_t len, mode_t mode, bool others, enum made *made, struct err *e)
 {
 	struct stat sb;
 
-	*made = true;
+	*made = MADE;
 	if (mkdirat(parent, base, mode | S_IRWXU) == 0)
 		return 0;
 	if (errno != EEXIST || fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) < 0)
 		return layerdir_fail(e, "create", path);
 	if (S_ISDIR(sb.st_mode)) {
-		*made = false;
+		*made = FOUND;
 		return 0;
 	}
-	if (!others && S_ISLNK(sb.st_mode))
-		return err_set(e, ERR_VERIFY, "an entry below the symbolic link '%s'",
-			       text_quote(path).s);
-	if (!others && !layerdir_is_whiteout(&sb))
+	if (!others && (!layerdir_is_whiteout(&sb) || layerdir_is_placeholder(&sb)))
 		return err_set(e, ERR_VERIFY, "an entry below '%s', which is no directory",
 			       text_quote(path).s);
 	if (remove_existing(ld, parent, base, path, false, e) < 0)
 		return -1;
 	if (mkdirat(parent, base, mode | S_IRWXU) < 0)
 		return layerdir_fail(e, "create", path);
+	*made = MADE_ANEW;
 	return set_opaque(ld, parent, base, path, len, e);
 }
 
@@ -271,12 +279,13 @@ static int make_parents(struct layerdir *ld, const char *path, size_t len,
 		int parent = dir < 0 ? ld->fd : dir;
 		int child = openat(parent, base, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (child < 0) {
-			bool made;
+			enum made made;
 			if (errno != ENOENT && errno != ENOTDIR)
 				return layerdir_fail(e, "open", walked);
 			if (make_one_dir(ld, parent, base, walked, end, DIR_MODE_IMPLIED, false,
 					 &made, e) < 0 ||
-			    (made && note_dir(ld, walked, end, DIR_MODE_IMPLIED, &m->mtime, e) < 0))
+			    (made != FOUND && note_dir(ld, walked, end, made == MADE,
+						       DIR_MODE_IMPLIED, &m->mtime, e) < 0))
 				return -1;
 			child = openat(parent, base, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			if (child < 0)
@@ -324,14 +333,13 @@ int layerdir_use_dir(struct layerdir *ld, const char *path, size_t len, const st
 	return c->fd;
 }
 
-static int use_parent(struct layerdir *ld, const struct entry_name *name,
-		      const struct entry_meta *m, struct err *e)
+int layerdir_use_parent(struct layerdir *ld, const struct entry_name *name,
+			const struct entry_meta *m, struct err *e)
 {
 	return layerdir_use_dir(ld, name->path, name->base > 0 ? name->base - 1 : 0, m, e);
 }
 
-/* Something exists at the name; errno says EEXIST. Make way for a non-directory. */
-static int make_way(struct layerdir *ld, int parent, const struct entry_name *name, struct err *e)
+int layerdir_make_way(struct layerdir *ld, int parent, const struct entry_name *name, struct err *e)
 {
 	struct stat sb;
 	const char *base = name->path + name->base;
@@ -341,29 +349,35 @@ static int make_way(struct layerdir *ld, int parent, const struct entry_name *na
 	return remove_existing(ld, parent, base, name->path, S_ISDIR(sb.st_mode), e);
 }
 
+int layerdir_no_whiteouts(const struct entry_name *name, struct err *e)
+{
+	return err_set(e, ERR_DISK,
+		       "hide '%s': the store's file system takes no whiteouts (is it an "
+		       "overlay itself?); put the store on another one",
+		       text_quote(name->path).s);
+}
+
 int layerdir_make_dir(struct layerdir *ld, const struct entry_name *name,
 		      const struct entry_meta *m, struct err *e)
 {
 	const char *base = name->path + name->base;
-	bool made;
+	enum made made;
 
-	if (name->len == 0) {
-		if (ld->keep_owners && fchown(ld->fd, m->uid, m->gid) < 0 &&
-		    chown_failed(ld, "/", e) < 0)
-			return -1;
-		/* To rename a directory elsewhere its owner needs to be able to write it. */
-		return note_dir(ld, "", 0, m->mode | (ld->keep_owners ? 0 : S_IRWXU), &m->mtime, e);
-	}
-	int parent = use_parent(ld, name, m, e);
+	if (name->len == 0)
+		/* It stays the owner's of the store, by which it is told from what others put
+		 * there. To rename a directory elsewhere its owner needs to be able to write it. */
+		return note_dir(ld, "", 0, false, m->mode | (ld->keep_owners ? 0 : S_IRWXU),
+				&m->mtime, e);
+	int parent = layerdir_use_parent(ld, name, m, e);
 	if (parent < 0 ||
 	    make_one_dir(ld, parent, base, name->path, name->len, m->mode, true, &made, e) < 0)
 		return -1;
 	/* A directory given twice may have had another owner the first time. */
-	if (ld->keep_owners && (!made || m->uid != ld->euid || m->gid != ld->egid) &&
+	if (ld->keep_owners && (made == FOUND || m->uid != ld->euid || m->gid != ld->egid) &&
 	    fchownat(parent, base, m->uid, m->gid, AT_SYMLINK_NOFOLLOW) < 0 &&
 	    chown_failed(ld, name->path, e) < 0)
 		return -1;
-	return note_dir(ld, name->path, name->len, m->mode, &m->mtime, e);
+	return note_dir(ld, name->path, name->len, false, m->mode, &m->mtime, e);
 }
 
 int layerdir_open_dir(struct layerdir *ld, const struct entry_name *name, struct err *e)
@@ -373,7 +387,7 @@ int layerdir_open_dir(struct layerdir *ld, const struct entry_name *name, struct
 	if (name->len == 0) {
 		fd = openat(ld->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	} else {
-		int parent = use_parent(ld, name, NULL, e);
+		int parent = layerdir_use_parent(ld, name, NULL, e);
 		if (parent < 0)
 			return layerdir_fail(e, "open", name->path);
 		fd = openat(parent, name->path + name->base,
@@ -391,13 +405,13 @@ int layerdir_make_file(struct layerdir *ld, const struct entry_name *name,
 	/* O_EXCL: never through a link, never into a fifo or somebody's hard link. */
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	mode_t mode = for_xattrs ? S_IRUSR | S_IWUSR : m->mode & 0777;
-	int parent = use_parent(ld, name, m, e);
+	int parent = layerdir_use_parent(ld, name, m, e);
 
 	if (parent < 0)
 		return -1;
 	int fd = openat(parent, base, flags, mode);
 	if (fd < 0) {
-		if (make_way(ld, parent, name, e) < 0)
+		if (layerdir_make_way(ld, parent, name, e) < 0)
 			return -1;
 		fd = openat(parent, base, flags, mode);
 		if (fd < 0)
@@ -447,12 +461,12 @@ int layerdir_make_symlink(struct layerdir *ld, const struct entry_name *name, co
 			  const struct entry_meta *m, struct err *e)
 {
 	const char *base = name->path + name->base;
-	int parent = use_parent(ld, name, m, e);
+	int parent = layerdir_use_parent(ld, name, m, e);
 
 	if (parent < 0)
 		return -1;
 	if (symlinkat(target, parent, base) < 0) {
-		if (make_way(ld, parent, name, e) < 0)
+		if (layerdir_make_way(ld, parent, name, e) < 0)
 			return -1;
 		if (symlinkat(target, parent, base) < 0)
 			return layerdir_fail(e, "create", name->path);
@@ -470,12 +484,12 @@ int layerdir_make_fifo(struct layerdir *ld, const struct entry_name *name,
 {
 	const char *base = name->path + name->base;
 	mode_t mode = S_IFIFO | (m->mode & 0777);
-	int parent = use_parent(ld, name, m, e);
+	int parent = layerdir_use_parent(ld, name, m, e);
 
 	if (parent < 0)
 		return -1;
 	if (mknodat(parent, base, mode, 0) < 0) {
-		if (make_way(ld, parent, name, e) < 0)
+		if (layerdir_make_way(ld, parent, name, e) < 0)
 			return -1;
 		if (mknodat(parent, base, mode, 0) < 0)
 			return layerdir_fail(e, "create", name->path);
@@ -488,59 +502,18 @@ int layerdir_make_fifo(struct layerdir *ld, const struct entry_name *name,
 	return listwriter_add_at(ld->list, parent, base, &f, e);
 }
 
-/* What a hard link may point to; on success *sb describes it. */
-static int check_link_target(int dir, const struct entry_name *target, struct stat *sb,
-			     struct err *e)
-{
-	if (dir < 0 || fstatat(dir, target->path + target->base, sb, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
-			return err_set(
-				e, ERR_VERIFY,
-				"a hard link to '%s', which is not in this layer (links into "
-				"lower layers are not supported)",
-				text_quote(target->path).s);
-		return layerdir_fail(e, "look at", target->path);
-	}
-	if (!S_ISREG(sb->st_mode) && !S_ISLNK(sb->st_mode) && !S_ISFIFO(sb->st_mode))
-		return err_set(e, ERR_VERIFY, "a hard link to '%s', which is %s",
-			       text_quote(target->path).s,
-			       S_ISDIR(sb->st_mode)	  ? "a directory"
-			       : layerdir_is_whiteout(sb) ? "deleted in this layer"
-							  : "no file");
-	return 0;
-}
-
-int layerdir_make_link(struct layerdir *ld, const struct entry_name *name,
-		       const struct entry_name *target, const struct entry_meta *m, struct err *e)
+int layerdir_drop(struct layerdir *ld, const struct entry_name *name, struct err *e)
 {
 	const char *base = name->path + name->base;
-	struct stat from, to;
+	struct stat sb;
+	int parent = layerdir_use_parent(ld, name, NULL, e);
 
-	if (target->len == 0)
-		return err_set(e, ERR_VERIFY, "a hard link to the root, which is a directory");
-	/* A descriptor of our own: using the link's parent may push the target's out of the cache.
-	 */
-	int cached = use_parent(ld, target, NULL, e);
-	auto_fd dir = cached < 0 ? -1 : fcntl(cached, F_DUPFD_CLOEXEC, 0);
-	if (check_link_target(dir, target, &from, e) < 0)
+	/* A whiteout does the same. */
+	if (parent >= 0 && fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (!layerdir_is_whiteout(&sb) || layerdir_is_placeholder(&sb)) &&
+	    remove_existing(ld, parent, base, name->path, S_ISDIR(sb.st_mode), e) < 0)
 		return -1;
-	int parent = use_parent(ld, name, m, e);
-	if (parent < 0)
-		return -1;
-	/* No AT_SYMLINK_FOLLOW: a link to a symbolic link is a link to the link. */
-	if (linkat(dir, target->path + target->base, parent, base, 0) == 0)
-		return listwriter_add_name(ld->list, FILE_LINK, name->path, target->path, e);
-	if (errno == EEXIST && fstatat(parent, base, &to, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    to.st_ino == from.st_ino && to.st_dev == from.st_dev)
-		return 0;
-	if (make_way(ld, parent, name, e) < 0)
-		return -1;
-	/* What made way may have held the target. */
-	if (check_link_target(dir, target, &from, e) < 0)
-		return -1;
-	if (linkat(dir, target->path + target->base, parent, base, 0) < 0)
-		return layerdir_fail(e, "create", name->path);
-	return listwriter_add_name(ld->list, FILE_LINK, name->path, target->path, e);
+	return list_add(ld, &ld->gone, name->path, name->len, e);
 }
 
 int layerdir_whiteout(struct layerdir *ld, const struct entry_name *name,
@@ -548,7 +521,7 @@ int layerdir_whiteout(struct layerdir *ld, const struct entry_name *name,
 {
 	const char *base = name->path + name->base;
 	struct stat sb;
-	int parent = use_parent(ld, name, m, e);
+	int parent = layerdir_use_parent(ld, name, m, e);
 
 	if (parent < 0)
 		return -1;
@@ -556,16 +529,15 @@ int layerdir_whiteout(struct layerdir *ld, const struct entry_name *name,
 	if (mknodat(parent, base, S_IFCHR, 0) == 0)
 		return list_add(ld, &ld->whiteouts, name->path, name->len, e);
 	if (errno == EPERM)
-		return err_set(e, ERR_DISK,
-			       "hide '%s': the store's file system takes no whiteouts (is it an "
-			       "overlay itself?); put the store on another one",
-			       text_quote(name->path).s);
+		return layerdir_no_whiteouts(name, e);
 	if (errno != EEXIST || fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) < 0)
 		return layerdir_fail(e, "hide", name->path);
 	/* This layer's own entry stays. A directory would still show what lies below it. */
-	if (S_ISDIR(sb.st_mode))
-		return set_opaque(ld, parent, base, name->path, name->len, e);
-	return 0;
+	if (!S_ISDIR(sb.st_mode))
+		return 0;
+	if (list_add(ld, &ld->renewed, name->path, name->len, e) < 0)
+		return -1;
+	return set_opaque(ld, parent, base, name->path, name->len, e);
 }
 
 int layerdir_opaque(struct layerdir *ld, const struct entry_name *dir, const struct entry_meta *m,
@@ -575,7 +547,7 @@ int layerdir_opaque(struct layerdir *ld, const struct entry_name *dir, const str
 		return set_opaque(ld, ld->fd, ".", "", 0, e);
 	if (layerdir_use_dir(ld, dir->path, dir->len, m, e) < 0)
 		return -1;
-	int parent = use_parent(ld, dir, m, e);
+	int parent = layerdir_use_parent(ld, dir, m, e);
 	if (parent < 0)
 		return -1;
 	return set_opaque(ld, parent, dir->path + dir->base, dir->path, dir->len, e);

@@ -10,6 +10,7 @@
 #include "common/defs.h"
 #include "common/err.h"
 #include "imgfetch/listwriter.h"
+#include "imgfetch/facts.h"
 #include "imgfetch/whiteout.h"
 
 struct layerdir;
@@ -28,10 +29,18 @@ struct layerdir *layerdir_new(int layer_fd, bool keep_owners, struct listwriter 
 			      struct err *e);
 void layerdir_free(struct layerdir *ld);
 
+/* Replace name's parents (whole: and its last component) where they are symbolic links of this
+ * layer by where those lead, as a lookup with the layer as root directory would; what is not there
+ * yet is taken as it stands. Needed once for each name before it is used below; what all of these
+ * get is the result. ERR_VERIFY: more than 40 links, or a name that becomes too long. */
+int layerdir_resolve(struct layerdir *ld, struct entry_name *name, bool whole,
+		     struct err *e) NODISCARD;
+
 /* All of these create missing parents (0755, the entry's mtime), and replace what this layer has at
  * the name already: the last entry of a name wins, a directory replaced by anything else goes with
  * all its contents, a directory given again keeps them. A parent that is no directory is refused:
- * nothing is ever reached through a symbolic link. Errors: ERR_VERIFY, ERR_DISK, ERR_SYSTEM. */
+ * here nothing is ever reached through a symbolic link. Errors: ERR_VERIFY, ERR_DISK, ERR_SYSTEM.
+ */
 int layerdir_make_dir(struct layerdir *ld, const struct entry_name *name,
 		      const struct entry_meta *m, struct err *e) NODISCARD;
 /* An empty file, open for writing: fd or -1. Write, then layerdir_close_file. for_xattrs: the file
@@ -46,11 +55,15 @@ int layerdir_make_symlink(struct layerdir *ld, const struct entry_name *name, co
 			  const struct entry_meta *m, struct err *e) NODISCARD;
 int layerdir_make_fifo(struct layerdir *ld, const struct entry_name *name,
 		       const struct entry_meta *m, struct err *e) NODISCARD;
-/* target must be in this layer by now, and be no directory, device or whiteout. m: of implied
- * parents only. */
+/* A target that is in this layer must be no directory, device or whiteout; one that is not, nor
+ * deleted by it, is left to the image (FACT_LINK). m: of implied parents only. */
 int layerdir_make_link(struct layerdir *ld, const struct entry_name *name,
 		       const struct entry_name *target, const struct entry_meta *m,
 		       struct err *e) NODISCARD;
+
+/* The archive has something at name that is not made: what the layer had there goes, and what the
+ * layers below have there is not to be seen either (FACT_GONE). */
+int layerdir_drop(struct layerdir *ld, const struct entry_name *name, struct err *e) NODISCARD;
 
 /* Open a directory made before, to set extended attributes: fd or -1. */
 int layerdir_open_dir(struct layerdir *ld, const struct entry_name *name, struct err *e);
@@ -69,9 +82,11 @@ struct layerdir_counts {
 	bool owners_lost; /* some were of users that this user namespace does not have */
 };
 
-/* After the last entry: take away whiteouts that could only be seen as odd names, give the
- * directories their modes and times, deepest first. */
-int layerdir_finish(struct layerdir *ld, struct layerdir_counts *counts, struct err *e) NODISCARD;
+/* After the last entry: take away whiteouts that could only be seen as odd names, list in *facts
+ * (empty before) what is left to the layers below, give the directories their modes and times,
+ * deepest first. */
+int layerdir_finish(struct layerdir *ld, struct layerdir_counts *counts, struct facts *facts,
+		    struct err *e) NODISCARD;
 
 /* errno of a failed write to the store, as an error kind. */
 enum err_kind layerdir_errno_kind(int errnum);

@@ -7,7 +7,7 @@
  *   manifest   fetched, its digest checked; indexes followed, at most INDEX_DEPTH_MAX of them
  *   config     fetched into memory, digest and size checked: settings and DiffIDs
  *   layers     worker_fetch_layers
- *   commit     descriptor, manifest and config by one rename; then the name
+ *   commit     fix-up layer (fixup.h), descriptor, manifest and config by one rename; then the name
  */
 #include "imgfetch/pull.h"
 
@@ -317,6 +317,12 @@ static int commit(const struct pull *p, struct err *e)
 		.workdir = p->config.workdir,
 		.user = p->config.user,
 	};
+	const struct commit_texts texts = {
+		.manifest = p->raw.data,
+		.manifest_len = p->raw.len,
+		.config = p->config_text.data,
+		.config_len = p->config_text.len,
+	};
 
 	if (!layers)
 		return err_sys(e, ERR_SYSTEM, "remember %zu layers", count);
@@ -324,8 +330,8 @@ static int commit(const struct pull *p, struct err *e)
 	if (commit_visible_layers(p->st, layers, &count, e) < 0)
 		return -1;
 	desc.layer_count = count;
-	return commit_image(p->st, &desc, p->raw.data, p->raw.len, p->config_text.data,
-			    p->config_text.len, p->opts->no_sync, e);
+	return commit_image(p->st, &desc, p->config.diffids, p->config.diffid_count, &texts,
+			    p->opts->no_sync, e);
 }
 
 /* 1: the image was there, under another name; 0: it is there now. */

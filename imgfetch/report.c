@@ -171,6 +171,7 @@ static void json_image(const struct image_view *v, FILE *out)
 	jsonout_string(&j, "reference", v->reference);
 	jsonout_string(&j, "digest", digest_text(v->digest).s);
 	jsonout_string(&j, "store", v->st->path);
+	jsonout_bool(&j, "fixup", v->desc->fixup);
 	jsonout_string(&j, "platform", platform_text(&c->platform).s);
 	jsonout_number(&j, "compressed_bytes", stored_compressed_bytes(v->stored));
 	jsonout_strings(&j, "env", c->env, c->env_count);
@@ -242,6 +243,8 @@ static void print_image(const struct image_view *v, FILE *out)
 	print_words(out, "cmd:", c->cmd, c->cmd_count);
 	for (size_t i = 0; i < v->stored->manifest.layer_count; i++)
 		print_layer(v, i, out);
+	if (v->desc->fixup)
+		fprintf(out, "fix-up layer: on top of these\n");
 }
 
 int report_inspect(const struct store *st, const struct ref *ref, bool json, FILE *out,

@@ -8,6 +8,8 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/path.h"
@@ -165,4 +167,34 @@ int tmpdir_sweep(const struct store *st, struct err *e)
 	if (errno != 0)
 		return err_sys(e, ERR_SYSTEM, "list 'tmp'");
 	return 0;
+}
+
+int tmpdir_make_root(int dirfd, const char *name, const struct store *st, struct err *e)
+{
+	static const char *const acls[] = {"system.posix_acl_default", "system.posix_acl_access"};
+	const char *what = "make a directory";
+	struct stat sb;
+
+	auto_fd fd = -1;
+
+	if (mkdirat(dirfd, name, 0700) < 0)
+		goto failed;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	what = "open a directory";
+	if (fd < 0 || fstat(fd, &sb) < 0)
+		goto failed;
+	what = "set the group of a directory";
+	if (sb.st_gid != getegid() && fchown(fd, (uid_t)-1, getegid()) < 0)
+		goto failed;
+	what = "remove the ACL of a directory";
+	for (size_t i = 0; i < ARRAY_LEN(acls); i++) {
+		if (fremovexattr(fd, acls[i]) < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+			goto failed;
+	}
+	what = "set the mode of a directory";
+	if (fchmod(fd, 0755) < 0)
+		goto failed;
+	return take_fd(&fd);
+failed:
+	return err_sys(e, ERR_DISK, "%s in the store '%s'", what, text_quote(st->path).s);
 }

@@ -25,6 +25,11 @@ int tmpdir_take(const struct store *st, const char *name, struct tmpdir *out,
 int tmpdir_new(const struct store *st, const char *prefix, struct tmpdir *out,
 	       struct err *e) NODISCARD;
 
+/* An empty directory dirfd/name for what is to be a layer, mode 0755, that has nothing of the
+ * store's own: a setgid bit, group or default ACL of the store would be handed down to everything
+ * in it. Open for reading, or -1. */
+int tmpdir_make_root(int dirfd, const char *name, const struct store *st, struct err *e);
+
 /* Remove it with all its contents and let go. After a failure it is unlocked all the same, for a
  * later sweep. */
 int tmpdir_remove(struct tmpdir *t, struct err *e);

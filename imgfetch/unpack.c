@@ -300,6 +300,8 @@ static bool was_skipped(const struct unpack *u, const char *path)
 /* A box gets its devices from its own /dev; a layer with nodes would be a way to the machine's. */
 static int skip_device(struct unpack *u, struct err *e)
 {
+	if (layerdir_drop(u->dir, &u->name, e) < 0)
+		return -1;
 	u->info.dropped_devices++;
 	if (u->skipped_count < SKIPPED_PATHS_MAX && !was_skipped(u, u->name.path)) {
 		char *copy = strdup(u->name.path);
@@ -332,6 +334,8 @@ static int do_link(struct unpack *u, const char *raw_target, struct err *e)
 	if (kind != WHITEOUT_NONE)
 		return err_set(e, ERR_VERIFY, "'%s' is a hard link to the whiteout '%s'",
 			       text_quote(u->name.path).s, text_quote(u->target.path).s);
+	if (layerdir_resolve(u->dir, &u->target, false, e) < 0)
+		return err_wrap(e, "hard link '%s'", text_quote(u->name.path).s);
 	if (was_skipped(u, u->target.path))
 		return skip_device(u, e);
 	/* Its metadata are those of the file, which the first entry gave. */
@@ -381,6 +385,9 @@ static int do_entry(struct unpack *u, struct err *e)
 		return err_wrap(e, "'%s'", text_quote(raw ? raw : "").s);
 	if (whiteout_decode(&u->name, &kind, e) < 0 || read_meta(u, e) < 0)
 		return -1;
+	if (kind != WHITEOUT_IGNORE &&
+	    layerdir_resolve(u->dir, &u->name, kind == WHITEOUT_OPAQUE, e) < 0)
+		return -1;
 	switch (kind) {
 	case WHITEOUT_HIDE:
 		return layerdir_whiteout(u->dir, &u->name, &u->meta, e);
@@ -412,7 +419,7 @@ static int do_entry(struct unpack *u, struct err *e)
 		return do_device(u, type, e);
 	case AE_IFSOCK:
 		u->info.dropped_sockets++;
-		return 0;
+		return layerdir_drop(u->dir, &u->name, e);
 	default:
 		return err_set(e, ERR_VERIFY, "'%s' is of an unknown type",
 			       text_quote(u->name.path).s);
@@ -467,7 +474,7 @@ static int read_entries(struct unpack *u, struct err *e)
 	}
 }
 
-static int run(struct unpack *u, int layer_fd, struct err *e)
+static int run(struct unpack *u, int layer_fd, struct facts *facts, struct err *e)
 {
 	struct layerdir_counts counts;
 
@@ -478,7 +485,7 @@ static int run(struct unpack *u, int layer_fd, struct err *e)
 		return -1;
 	if (!u->root_mode_given && fchmod(layer_fd, 0755) < 0)
 		return err_sys(e, layerdir_errno_kind(errno), "set the mode of the root directory");
-	if (layerdir_finish(u->dir, &counts, e) < 0)
+	if (layerdir_finish(u->dir, &counts, facts, e) < 0)
 		return -1;
 	u->info.whiteouts = counts.whiteouts;
 	u->info.opaques = counts.opaques;
@@ -488,8 +495,11 @@ static int run(struct unpack *u, int layer_fd, struct err *e)
 }
 
 int unpack_tar(int layer_fd, unpack_read read, void *arg, const struct unpack_limits *limits,
-	       struct listwriter *list, struct unpack_info *info, struct err *e)
+	       struct listwriter *list, struct unpack_info *info, struct facts *facts,
+	       struct err *e)
 {
+	struct facts found = {0};
+
 	auto_free struct unpack *u = calloc(1, sizeof(*u));
 
 	if (!u)
@@ -505,11 +515,15 @@ int unpack_tar(int layer_fd, unpack_read read, void *arg, const struct unpack_li
 	if (c_locale == (locale_t)0)
 		return err_sys(e, ERR_SYSTEM, "use the C locale");
 	locale_t saved_locale = uselocale(c_locale);
-	int r = run(u, layer_fd, e);
-	if (r == 0)
+	int r = run(u, layer_fd, &found, e);
+	if (r == 0) {
 		*info = u->info;
-	else if (u->limits.image_bytes)
-		atomic_fetch_sub(u->limits.image_bytes, u->bytes);
+		*facts = found;
+	} else {
+		facts_fini(&found);
+		if (u->limits.image_bytes)
+			atomic_fetch_sub(u->limits.image_bytes, u->bytes);
+	}
 	layerdir_free(u->dir);
 	filehash_free(u->hash);
 	if (u->a)

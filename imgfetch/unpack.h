@@ -9,6 +9,7 @@
 
 #include "common/defs.h"
 #include "common/err.h"
+#include "imgfetch/facts.h"
 #include "imgfetch/listwriter.h"
 
 /* What one layer may cost. 0 anywhere means the default. */
@@ -56,12 +57,13 @@ typedef ssize_t (*unpack_read)(void *arg, const void **data, struct err *e);
  * caller reads the rest for its digest. No name, link or whiteout of the archive can touch
  * anything outside layer_fd. Changes the umask of the process: call it from a thread that has
  * unshared CLONE_FS. list: gets a line for everything that is made; may be NULL, then contents are
- * not hashed either. On failure the directory holds a part of the layer and is to be removed.
- *   ERR_VERIFY   the archive is broken, hostile or over a limit; the text says which entry and why
- *   ERR_DISK     no space, no quota, read-only, or the file system lacks what a layer needs
- *   ERR_SYSTEM   anything else that failed
+ * not hashed either. *facts (facts_fini it) gets what only the layers below can settle. On failure
+ * the directory holds a part of the layer and is to be removed. ERR_VERIFY   the archive is broken,
+ * hostile or over a limit; the text says which entry and why ERR_DISK     no space, no quota,
+ * read-only, or the file system lacks what a layer needs ERR_SYSTEM   anything else that failed
  *   whatever read said */
 int unpack_tar(int layer_fd, unpack_read read, void *arg, const struct unpack_limits *limits,
-	       struct listwriter *list, struct unpack_info *info, struct err *e) NODISCARD;
+	       struct listwriter *list, struct unpack_info *info, struct facts *facts,
+	       struct err *e) NODISCARD;
 
 #endif

@@ -22,6 +22,7 @@
 #include "common/text.h"
 #include "imgfetch/clock.h"
 #include "imgfetch/commit.h"
+#include "imgfetch/facts.h"
 #include "imgfetch/layer.h"
 #include "imgfetch/layerinfo.h"
 #include "imgfetch/partial.h"
@@ -88,15 +89,20 @@ static int disk_error(const struct worker *w, const char *what, struct err *e)
 	return err_sys(e, ERR_DISK, "%s in the store '%s'", what, text_quote(w->store->path).s);
 }
 
-/* List and note first: a layer is there when its directory is. */
+/* Lists and note first: a layer is there when its directory is. */
 static int rename_layer(struct worker *w, struct ready_layer *l, struct err *e)
 {
-	char dir[128], note[128], files[128];
+	char dir[128], note[128], files[128], facts[128];
 
 	if (text_format(dir, sizeof(dir), "layers/sha256/%s", l->diffid.hex) < 0 ||
 	    text_format(note, sizeof(note), "layers/sha256/%s.info", l->diffid.hex) < 0 ||
-	    text_format(files, sizeof(files), "layers/sha256/%s.files", l->diffid.hex) < 0)
+	    text_format(files, sizeof(files), "layers/sha256/%s.files", l->diffid.hex) < 0 ||
+	    text_format(facts, sizeof(facts), "layers/sha256/%s.facts", l->diffid.hex) < 0)
 		return err_sys(e, ERR_BUG, "name a layer");
+	/* Without facts there must be none of an earlier pull either. */
+	if (renameat(l->tmp.fd, "facts", w->store->fd, facts) < 0 &&
+	    (errno != ENOENT || (unlinkat(w->store->fd, facts, 0) < 0 && errno != ENOENT)))
+		return disk_error(w, "rename a layer", e);
 	if (renameat(l->tmp.fd, "files", w->store->fd, files) < 0 ||
 	    renameat(l->tmp.fd, "info", w->store->fd, note) < 0 ||
 	    renameat(l->tmp.fd, "root", w->store->fd, dir) < 0)
@@ -209,48 +215,39 @@ static int take_layer(struct worker *w, const struct digest *diffid, struct tmpd
 	return 0;
 }
 
-/* An empty directory for the layer that has nothing of the store's own: a setgid bit, group or
- * default ACL of the store would be handed down to everything in it. */
-static int make_root(struct worker *w, const struct tmpdir *t, struct err *e)
+static int write_note(struct worker *w, const struct tmpdir *t, const char *name, const char *text,
+		      size_t len, struct err *e)
 {
-	struct stat sb;
+	auto_fd fd = openat(t->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
-	if (mkdirat(t->fd, "root", 0700) < 0)
-		return disk_error(w, "make a directory", e);
-	auto_fd fd = openat(t->fd, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &sb) < 0)
-		return disk_error(w, "open a directory", e);
-	if (sb.st_gid != getegid() && fchown(fd, (uid_t)-1, getegid()) < 0)
-		return disk_error(w, "set the group of a directory", e);
-	static const char *const acls[] = {"system.posix_acl_default", "system.posix_acl_access"};
-	for (size_t i = 0; i < ARRAY_LEN(acls); i++) {
-		if (fremovexattr(fd, acls[i]) < 0 && errno != ENODATA && errno != EOPNOTSUPP)
-			return disk_error(w, "remove the ACL of a directory", e);
-	}
-	if (fchmod(fd, 0755) < 0)
-		return disk_error(w, "set the mode of a directory", e);
-	return take_fd(&fd);
+	if (fd < 0 || fdio_write_all(fd, text, len) < 0 || close(take_fd(&fd)) < 0)
+		return disk_error(w, "write a note of a layer", e);
+	return 0;
 }
 
-static int write_note(struct worker *w, const struct tmpdir *t, const struct layer_info *info,
-		      struct err *e)
+static int write_notes(struct worker *w, const struct tmpdir *t, const struct layer_info *info,
+		       const struct facts *facts, struct err *e)
 {
 	char text[LAYERINFO_BYTES_MAX];
+	auto_free char *list = NULL;
+	size_t list_len;
 	ssize_t len = layerinfo_format(info, text, sizeof(text), e);
 
-	if (len < 0)
+	if (len < 0 || write_note(w, t, "info", text, (size_t)len, e) < 0)
 		return -1;
-	auto_fd fd = openat(t->fd, "info", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd < 0 || fdio_write_all(fd, text, (size_t)len) < 0 || close(take_fd(&fd)) < 0)
-		return disk_error(w, "write the note of a layer", e);
-	return 0;
+	if (facts->count == 0)
+		return 0;
+	if (facts_format(facts, &list, &list_len, e) < 0)
+		return -1;
+	return write_note(w, t, "facts", list, list_len, e);
 }
 
 static int make_layer(struct worker *w, const struct layer_spec *spec, struct ready_layer *l,
 		      struct layer_job *job, struct err *e)
 {
 	struct layer_info info;
-	auto_fd root = make_root(w, &l->tmp, e);
+	struct facts facts;
+	auto_fd root = tmpdir_make_root(l->tmp.fd, "root", w->store, e);
 
 	if (root < 0)
 		return -1;
@@ -271,9 +268,11 @@ static int make_layer(struct worker *w, const struct layer_spec *spec, struct re
 	job->stop = &w->stop;
 	job->partial = &l->partial;
 	job->keep_nothing = &w->keep_nothing;
-	if (layer_fetch(job, &info, e) < 0)
+	if (layer_fetch(job, &info, &facts, e) < 0)
 		return -1;
-	return write_note(w, &l->tmp, &info, e);
+	int r = write_notes(w, &l->tmp, &info, &facts, e);
+	facts_fini(&facts);
+	return r;
 }
 
 static bool is_for_want_of_room(const struct err *e)

@@ -120,6 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = fuzz_string(data, size), *rest = text, *line;
 	struct tarmake tar = {0};
 	struct unpack_info info;
+	struct facts facts = {0};
 	struct whole w;
 	struct err e = {0};
 	auto_fd layer = -1;
@@ -131,8 +132,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tarmake_end(&tar);
 	w = (struct whole){tar.data, tar.len};
 	layer = tree_dir(base_fd, "layer");
-	if (unpack_tar(layer, read_whole, &w, &limits, NULL, &info, &e) < 0)
+	if (unpack_tar(layer, read_whole, &w, &limits, NULL, &info, &facts, &e) < 0)
 		FUZZ_MUST(e.kind == ERR_VERIFY || e.kind == ERR_DISK);
+	for (size_t i = 0; i < facts.count; i++)
+		FUZZ_MUST(facts_find(&facts, facts.list[i].kind, facts.list[i].path));
+	facts_fini(&facts);
 	check_outside();
 	FUZZ_MUST(path_remove_tree(base_fd, "layer", &e) == 0);
 	tarmake_free(&tar);

@@ -78,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	auto_free uint8_t *mended = malloc(size + 1);
 	struct feeder f = {mended, size};
 	struct unpack_info info;
+	struct facts facts;
 	struct err e = {0};
 	struct stat before, after;
 	auto_fd b = open_base();
@@ -90,7 +91,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		  mkdirat(b, "layer", 0755) == 0);
 	auto_fd layer = openat(b, "layer", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	FUZZ_MUST(layer >= 0 && fstat(b, &before) == 0);
-	int r = unpack_tar(layer, feed, &f, &limits, NULL, &info, &e);
+	int r = unpack_tar(layer, feed, &f, &limits, NULL, &info, &facts, &e);
+	if (r == 0)
+		facts_fini(&facts);
 	FUZZ_MUST(r == 0 || e.kind == ERR_VERIFY || e.kind == ERR_DISK || e.kind == ERR_SYSTEM);
 	/* A new name beside the layer would change the times of what holds both. */
 	FUZZ_MUST(fstat(b, &after) == 0);

@@ -86,8 +86,17 @@ teardown() {
 		layout_done "$T/l"
 		case $how in
 		dotdot | middle) refused "'..'" ;;
-		through) refused "below the symbolic link 'lnk'" ;;
-		hard) refused "not in this layer" ;;
+		through)
+			# As Docker and umoci do it: the image's root is the root of its links.
+			expect 0 pull -q "oci:$T/l"
+			is "$(cat "$T/canary" "$T/s/layers/sha256/${LAYOUT_DIFFIDS[0]}/$T/canary")" $'alive\nevil'
+			;;
+		hard)
+			expect 6 pull -q "oci:$T/l"
+			says "'other' is a hard link to '${T#/}/canary', which is in no layer below"
+			one_line
+			is "$(stat -c %h "$T/canary")" 1
+			;;
 		root) refused "given as something else" ;;
 		esac
 	done

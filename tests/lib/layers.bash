@@ -73,7 +73,7 @@ refused() {
 	store_state >"$T/before"
 	expect 6 pull -q "oci:$T/l"
 	says "$1"
-	says "layer sha256:${LAYOUT_BLOBS[0]}"
+	says "(sha256:${LAYOUT_BLOBS[0]:0:12})"
 	one_line
 	diff "$T/before" <(store_state) || fail "the store changed"
 	[[ $(cat "$T/canary") == alive ]] || fail "the canary is dead"

@@ -183,8 +183,10 @@ struct row {
 		struct tarent ent;
 		const char *content;
 	} entries[ENTRIES_MAX];
-	const char *tree;    /* without the line of the root; NULL: refused */
-	const char *refusal; /* fragment of the message */
+	const char *tree; /* without the line of the root; NULL: refused */
+	/* Fragment of the refusal; else what is left to the layers below, without the line of the
+	 * root, or NULL. */
+	const char *says;
 };
 
 #define LONG10	"0123456789"
@@ -245,7 +247,7 @@ static const struct row rows[] = {
 	{"devices are left out, and hard links to them",
 	 {C("dev/null", 1, 3), B("dev/sda", 8, 0), H("dev/zero", "dev/null"), F("f", "1")},
 	 "f644 f=1\n",
-	 NULL},
+	 "gone dev/null\ngone dev/sda\ngone dev/zero\n"},
 
 	/* Things that replace each other. */
 	{"file over directory", {F("a/b/c", "1"), F("a", "2")}, "f644 a=2\n", NULL},
@@ -328,13 +330,19 @@ static const struct row rows[] = {
 	{"whiteout of ..", {F("a/.wh...", "")}, NULL, "whiteout of nothing"},
 	{"whiteout as a directory", {F(".wh.a/b", "")}, NULL, "whiteout as a directory"},
 	{"whiteout through a link",
-	 {L("a", OUT), F("a/.wh.canary", "")},
-	 NULL,
-	 "below the symbolic link 'a'"},
+	 {L("a", "../b/c"), F("a/.wh.canary", "")},
+	 "l a -> ../b/c\nd755 b/\nd755 b/c/\nw b/c/canary\n",
+	 "implied b\nimplied b/c\n"},
+	{"whiteout through an absolute link", {L("a", OUT), F("a/.wh.canary", "")}, "*", NULL},
 	{"opaque through a link",
-	 {L("a", OUT), F("a/.wh..wh..opq", "")},
-	 NULL,
-	 "below the symbolic link 'a'"},
+	 {L("a", "b"), F("a/.wh..wh..opq", "")},
+	 "l a -> b\nd755 b/ opaque\n",
+	 "implied b\n"},
+	{"opaque root through a link",
+	 {L("a", ".."), F("a/.wh..wh..opq", "")},
+	 "l a -> ..\n",
+	 NULL},
+	{"opaque through an absolute link", {L("a", OUT), F("a/.wh..wh..opq", "")}, "*", NULL},
 	{"a 0:0 device", {C("a", 0, 0)}, NULL, "character device 0:0"},
 	{"a hard link to a whiteout",
 	 {F(".wh.a", ""), H("b", ".wh.a")},
@@ -353,38 +361,55 @@ static const struct row rows[] = {
 	 "'..'"},
 	{"a name that is ..", {D("..")}, NULL, "'..'"},
 	{"an absolute name lands inside", {F(OUT "/canary", "evil")}, "*", NULL},
-	{"a name below a link",
-	 {L("a", OUT), F("a/canary", "evil")},
-	 NULL,
-	 "below the symbolic link 'a'"},
+	{"a name below a link", {L("a", OUT), F("a/canary", "evil")}, "*", NULL},
 	{"a name below a relative link",
 	 {L("a", "../outside"), F("a/new", "evil")},
-	 NULL,
-	 "below the symbolic link 'a'"},
+	 "l a -> ../outside\nd755 outside/\nf644 outside/new=evil\n",
+	 NULL},
 	{"a name below a link to .",
 	 {L("a", "."), F("a/b", "evil")},
-	 NULL,
-	 "below the symbolic link 'a'"},
+	 "l a -> .\nf644 b=evil\n",
+	 NULL},
 	{"a name below a chain of links",
 	 {D("d"), L("d/up", ".."), L("a", "d/up/../outside"), F("a/canary", "evil")},
+	 "l a -> d/up/../outside\nd755 d/\nl d/up -> ..\nd755 outside/\nf644 outside/canary=evil\n",
+	 NULL},
+	{"a name below links that are there",
+	 {D("x"), D("x/y"), L("x/z", "/x/./y//"), L("l", "x"), F("l/z/f", "1")},
+	 "l l -> x\nd755 x/\nd755 x/y/\nf644 x/y/f=1\nl x/z -> /x/./y//\n",
+	 NULL},
+	{"a name below a link to a file",
+	 {F("f", "1"), L("l", "f"), F("l/a", "2")},
 	 NULL,
-	 "below the symbolic link 'a'"},
+	 "below 'f', which is no directory"},
+	{"a name below links in a circle",
+	 {L("a", "b/c"), L("b", "./a"), F("a/x", "1")},
+	 NULL,
+	 "'a/x' leads through more than 40"},
+	{"a name below a link that grows",
+	 {L("a", LONG250 "/" LONG250 "/" LONG250 "/" LONG250 "/" LONG250 "/a"), F("a/x", "1")},
+	 "*",
+	 NULL},
+	{"a name below a link to a long component",
+	 {L("a", LONG250 "0123456"), F("a/x", "1")},
+	 NULL,
+	 "too long a name"},
 	{"a directory that becomes a link",
 	 {D("a"), F("a/x", "1"), L("a", OUT), F("a/canary", "evil")},
-	 NULL,
-	 "below the symbolic link 'a'"},
+	 "*",
+	 NULL},
 	{"a directory deep below that becomes a link",
-	 {F("a/b/c/x", "1"), L("a/b", OUT), F("a/b/canary", "evil")},
-	 NULL,
-	 "below the symbolic link 'a/b'"},
+	 {F("a/b/c/x", "1"), L("a/b", "../d"), F("a/b/canary", "evil")},
+	 "d755 a/\nl a/b -> ../d\nd755 d/\nf644 d/canary=evil\n",
+	 NULL},
 	{"the mode of a directory through a link",
 	 {L("a", OUT), DM("a/", 0700)},
 	 "d700 a/ opaque\n",
 	 NULL},
 	{"the mode of a directory through a parent link",
 	 {L("a", "../"), DM("a/outside", 0700)},
-	 NULL,
-	 "below the symbolic link 'a'"},
+	 "l a -> ../\nd700 outside/\n",
+	 NULL},
 	{"the root as a link", {L(".", OUT), F("canary", "evil")}, NULL, "given as something else"},
 	{"the root with a slash as a link",
 	 {L("/", OUT), F("canary", "evil")},
@@ -393,29 +418,67 @@ static const struct row rows[] = {
 	{"the root as a hard link", {F("a", "1"), H("./", "a")}, NULL, "given as something else"},
 	{"the root as a file", {F("/.", "1")}, NULL, "given as something else"},
 	{"a hard link to a name with ..", {H("a", "../outside/canary")}, NULL, "'..'"},
-	{"a hard link to an absolute name", {H("a", OUT "/canary")}, NULL, "not in this layer"},
+	{"a hard link to an absolute name", {H("a", OUT "/canary")}, "w a\n", NULL},
 	{"a hard link through a link",
-	 {L("l", OUT), H("a", "l/canary")},
-	 NULL,
-	 "not in this layer"},
+	 {L("l", "/x/y"), H("a", "l/canary")},
+	 "w a\nl l -> /x/y\n",
+	 "link a x/y/canary\n"},
 	{"a hard link below a link",
-	 {L("l", OUT), F("f", "1"), H("l/a", "f")},
-	 NULL,
-	 "below the symbolic link 'l'"},
+	 {L("l", "d"), F("f", "1"), H("l/a", "f")},
+	 "d755 d/\nf644 d/a=1 x2\nf644 f=1 x2\nl l -> d\n",
+	 NULL},
+	{"a hard link below a link out", {L("l", OUT), F("f", "1"), H("l/a", "f")}, "*", NULL},
 	{"a hard link to a link, then a file over it",
 	 {L("l", OUT "/canary"), H("a", "l"), F("a", "mine")},
 	 "f644 a=mine\nl l -> " OUT "/canary\n",
 	 NULL},
 	{"a hard link to a directory", {D("d"), H("a", "d")}, NULL, "which is a directory"},
 	{"a hard link to the root", {H("a", "/")}, NULL, "directory"},
-	{"a hard link to nothing", {H("a", "missing")}, NULL, "not in this layer"},
 	{"a hard link that removes its target",
 	 {F("a/b", "1"), H("a", "a/b")},
 	 NULL,
-	 "not in this layer"},
+	 "takes the place of 'a/b'"},
+	{"a hard link below what is a file here",
+	 {F("f", "1"), H("a", "f/b")},
+	 NULL,
+	 "deleted in this layer"},
+	{"a hard link to what an opaque directory hides",
+	 {F("d/.wh..wh..opq", ""), H("a", "d/e/f")},
+	 NULL,
+	 "deleted in this layer"},
+
+	/* What is left to the layers below. */
+	{"hard links into layers below",
+	 {H("a", "./missing"), H("d/b", "/a"), H("c", "d/b"), F("x", "1"), H("x", "y")},
+	 "w a\nw c\nd755 d/\nw d/b\nw x\n",
+	 "implied d\nlink a missing\nlink c missing\nlink d/b missing\nlink x y\n"},
+	{"a hard link into a layer below, given anew",
+	 {H("a", "x"), H("a", "y"), H("b", "x"), F("b", "1"), H("c", "x"), D("c"), H("d", "x"),
+	  F(".wh.d", "")},
+	 "w a\nf644 b=1\nd755 c/ opaque\nw d\n",
+	 "link a y\nlink d x\n"},
+	{"nothing is below a hard link into a layer below",
+	 {H("a", "x"), F("a/b", "1")},
+	 NULL,
+	 "below 'a', which is no directory"},
+	{"directories that are only implied",
+	 {F("a/b/f", "1"), D("a"), F("c/.wh.g", ""), F("d/e", "1"), F("d", "2")},
+	 "d755 a/\nd755 a/b/\nf644 a/b/f=1\nd755 c/\nw c/g\nf644 d=2\n",
+	 "implied a/b\nimplied c\n"},
+	{"directories with nothing below them",
+	 {F(".wh.a", ""), F("a/b/f", "1"), F("c/f", "1"), F(".wh.c", ""), F("d/.wh..wh..opq", ""),
+	  F("d/e/f", "1")},
+	 "d755 a/ opaque\nd755 a/b/\nf644 a/b/f=1\nd755 c/ opaque\nf644 c/f=1\n"
+	 "d755 d/ opaque\nd755 d/e/\nf644 d/e/f=1\n",
+	 "implied a/b\nimplied d\nimplied d/e\n"},
+	{"a device takes the place of what was there",
+	 {F("a", "1"), C("a", 1, 3), C("b", 1, 3), F("b", "2"), F("c/d", "1"), C("c", 1, 3),
+	  F(".wh.e", ""), C("e", 1, 3)},
+	 "f644 b=2\nw e\n",
+	 "gone a\ngone c\n"},
 	{"a symbolic link to nothing", {L("a", "")}, NULL, "no target"},
-	{"a fifo below a link", {L("a", OUT), P("a/p")}, NULL, "below the symbolic link 'a'"},
-	{"a link below a link", {L("a", OUT), L("a/p", "x")}, NULL, "below the symbolic link 'a'"},
+	{"a fifo below a link", {L("a", OUT), P("a/p")}, "*", NULL},
+	{"a link below a link", {L("a", OUT), L("a/p", "x")}, "*", NULL},
 	{"a name without bytes", {F("", "x")}, NULL, "without a name"},
 	{"a component of 256 bytes", {F(LONG250 "123456", "x")}, NULL, "256 bytes"},
 };
@@ -464,14 +527,36 @@ static int fresh_layer(void)
 	return fd;
 }
 
+/* Lines of the facts that the last archive left, but for the first, the last and the root's. */
+static char last_facts[4096];
+
+static void keep_facts(const struct facts *facts)
+{
+	auto_free char *text = NULL;
+	struct err e = {0};
+	size_t len;
+
+	if (facts_format(facts, &text, &len, &e) < 0)
+		abort();
+	char *from = strchr(text, '\n') + 1, *end = strstr(text, "\nend ");
+	*(end < from ? from : end + 1) = '\0';
+	from += strncmp(from, "implied .\n", 10) == 0 ? 10 : 0;
+	snprintf(last_facts, sizeof(last_facts), "%s", from);
+}
+
 static int unpack(const struct tarmake *t, size_t piece, const struct unpack_limits *limits,
 		  struct unpack_info *info, struct err *e)
 {
 	static const struct unpack_limits defaults;
 	struct feeder f = {.t = t, .piece = piece};
 	auto_fd layer = fresh_layer();
+	struct facts facts = {0};
 
-	return unpack_tar(layer, feed, &f, limits ? limits : &defaults, NULL, info, e);
+	int rc = unpack_tar(layer, feed, &f, limits ? limits : &defaults, NULL, info, &facts, e);
+	if (rc == 0)
+		keep_facts(&facts);
+	facts_fini(&facts);
+	return rc;
 }
 
 static void list_layer(struct listing *l)
@@ -556,10 +641,12 @@ static void test_row(struct tap *t, const struct row *r, size_t piece, const cha
 		const char *tree = strchr(got->text, '\n');
 		if (ok && strcmp(r->tree, "*") != 0)
 			tap_str(t, tree ? tree + 1 : "", expand(r->tree), "... leaves this tree");
+		if (ok && r->says)
+			tap_str(t, last_facts, r->says, "... and this for the layers below");
 	} else {
 		tap_int(t, rc, -1, "%s (%s, pieces of %zu) is refused", r->name, as, piece);
 		tap_int(t, e.kind, ERR_VERIFY, "... as bad data");
-		tap_has(t, e.text, r->refusal, "... saying why");
+		tap_has(t, e.text, r->says, "... saying why");
 	}
 	if (!tap_str(t, after->text, before->text, "... and nothing outside changed"))
 		abort();

@@ -289,7 +289,7 @@ static void test_good(struct tap *t)
 		tap_note("%s", e.text);
 	expect_store(t, &st, &m, false);
 	tap_u64(t, atomic_load(&m.gets), m.count - 1, "... each was fetched once");
-	tap_u64(t, count_entries(&st, "layers/sha256"), 3 * (m.count - 1),
+	tap_u64(t, count_entries(&st, "layers/sha256"), 4 * (m.count - 1),
 		"... and has a list and a note");
 	tap_int(t, layerinfo_read(&st, &m.blobs[130].spec.diffid, &info, &e), 0,
 		"... which can be read");
@@ -425,7 +425,7 @@ static void test_one_of_many(struct tap *t)
 		larger += m.blobs[i].len > m.blobs[10].len;
 	tap_ok(t, have + 3 >= larger && have < 20, "... those that were complete stay (%u of %u)",
 	       have, larger);
-	tap_u64(t, count_entries(&st, "layers/sha256"), 3 * have, "... with their lists and notes");
+	tap_u64(t, count_entries(&st, "layers/sha256"), 4 * have, "... with their lists and notes");
 	tap_u64(t, count_entries(&st, "tmp"), 0, "... nothing is left in tmp/");
 	m.fail_at = -1;
 	atomic_store(&m.gets, 0);
@@ -640,12 +640,11 @@ static void test_commit(struct tap *t)
 	d.layer_count = 1;
 	d.layers = &m.blobs[0].spec.diffid;
 	tap_ok(t, !commit_has_image(&st, &d.digest), "an image that is not there");
-	if (!tap_int(t, commit_image(&st, &d, "manifest", 8, "config", 6, false, &e), 0,
-		     "... is made"))
+	const struct commit_texts texts = {"manifest", "config", 8, 6};
+	if (!tap_int(t, commit_image(&st, &d, d.layers, 1, &texts, false, &e), 0, "... is made"))
 		tap_note("%s", e.text);
 	tap_ok(t, commit_has_image(&st, &d.digest), "... and there");
-	tap_int(t, commit_image(&st, &d, "manifest", 8, "config", 6, false, &e), 0,
-		"... and made again");
+	tap_int(t, commit_image(&st, &d, d.layers, 1, &texts, false, &e), 0, "... and made again");
 	tap_u64(t, count_entries(&st, "tmp"), 0, "... nothing is left in tmp/");
 	if (tap_int(t, store_read_image(&st, &d.digest, &back, NULL, &e), 0, "... and can be read"))
 		imgdesc_fini(&back);
@@ -653,7 +652,7 @@ static void test_commit(struct tap *t)
 	digest_of("missing", 7, &missing);
 	d.layers = &missing;
 	digest_of("other", 5, &d.digest);
-	tap_int(t, commit_image(&st, &d, "other", 5, "c", 1, false, &e), -1,
+	tap_int(t, commit_image(&st, &d, d.layers, 1, &texts, false, &e), -1,
 		"an image without its layer");
 
 	struct ref ref;

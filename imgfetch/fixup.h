@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The fix-up layer of an image: what its layers leave to be settled with each other. */
+#ifndef IMGFETCH_FIXUP_H
+#define IMGFETCH_FIXUP_H
+
+#include "common/defs.h"
+#include "common/digest.h"
+#include "common/err.h"
+#include "common/store.h"
+
+/* Make image_fd/fixup/tree, the topmost layer of an image, if its layers need one (*made). layers:
+ * all of the image, bottom first; shown: those of them that are stacked (commit_visible_layers).
+ * All must be in the store. Looks only at names that the layers' facts have, and at nothing where
+ * there are none. Does not sync. ERR_VERIFY: a hard link to what no layer has, which the text
+ * names; ERR_DISK, ERR_SYSTEM. */
+int fixup_make(const struct store *st, const struct digest *layers, size_t count,
+	       const struct digest *shown, size_t shown_count, int image_fd, bool *made,
+	       struct err *e) NODISCARD;
+
+#endif
