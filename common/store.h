@@ -10,6 +10,7 @@
  *   layers/sha256/<diffid>.facts   what images have to settle with the layers below it
  *   images/sha256/<manifest>/      descriptor, manifest.json, config.json, and perhaps
  *   images/sha256/<manifest>/fixup/tree  the image's own layer above the others; fixup/ is 0700
+ *   images/sha256/<manifest>/flat/tree   its layers merged, if somebody asked for it; likewise
  *   refs/<host>/<repo>/:<tag>      one line: digest of the manifest the tag meant at the last pull
  *   refs/<host>/<repo>/@<hex>      the same for an index that was asked for by digest
  *   refs/<host>/<repo>/@sha512-<hex>  the same for whatever was asked for by a SHA-512

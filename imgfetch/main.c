@@ -19,6 +19,7 @@
  *              and nobody waits for anybody: claim.h tells how
  *   verify.c   is it what was pulled? layercheck.c holds layers against the lists of files that
  *              listwriter.c wrote while they were unpacked
+ *   flatten.c  merges the layers of a stored image into one tree, with the library of imgmount
  *
  * Threads exist only inside worker_fetch_layers; the main thread waits for them. All state hangs on
  * structs that main() owns. Nothing outside <store>/tmp is ever incomplete, so a pull can be killed

@@ -5,11 +5,16 @@
  * is looked up in the store (reference -> digest -> descriptor -> layers), all of it through one
  * descriptor of the store, with owners checked. From then on only descriptors are used:
  *
- *   mount    descriptor locked -> layer fds -> one detached overlay (or bind) mount -> attached
- * onto the fd of DIR. The lock goes with the process; the mount carries the image's digest as its
- * source, and `imgfetch rm` looks for that before it removes anything. umount   DIR -> mount id ->
- * must be a mount that `mount` made -> umount2(2) unpack   descriptor locked -> layer fds -> merged
- * tree beside DIR -> renamed to DIR list     the mounts of this mount namespace that carry a digest
+ * mount: descriptor locked -> fds of the layers, or of the merged tree -> one detached overlay (or
+ * bind) mount -> attached onto the fd of DIR. The lock goes with the process; the mount carries the
+ * image's digest as its source, or is known by the directory it shows, and `imgfetch rm` looks for
+ * that before it removes anything.
+ *
+ * umount: DIR -> mount id -> must be a mount that `mount` made -> umount2(2).
+ *
+ * unpack: descriptor locked -> the same fds -> merged tree beside DIR -> renamed to DIR.
+ *
+ * list: the mounts of this mount namespace that carry a digest.
  *
  * SIGINT, SIGTERM and SIGHUP end `unpack` after it has removed what it made; the other commands are
  * over before a signal could matter. */
