@@ -25,12 +25,17 @@ names() { find "$1" -mindepth 1 -printf '%P %y %m %s\n' | sort; }
 @test "flatten: the tree is what the overlay shows, and is mounted in its place" {
 	need root overlay setfattr getfattr
 	three_layers "$T/s"
-	local hex i
+	local hex layers
 	hex=$(sed s/sha256:// "$T/s/refs/localhost/three/:1")
-	expect 0 im mount localhost/three:1 "$T/m"
+	# A name of its own, since tests beside this one mount three_layers, too: what is mounted is told by
+	# the digest, whatever store it is in.
+	mapfile -t layers < <(sed -n 's/^layer sha256://p' "$T/s/images/sha256/$hex/descriptor")
+	hex=$(store_image "$T/s" localhost/flat:1 "${layers[@]}")
+	local i
+	expect 0 im mount localhost/flat:1 "$T/m"
 	tree_of "$T/m" >"$T/want"
 	expect 0 im umount "$T/m"
-	expect 0 flatten localhost/three:1
+	expect 0 flatten localhost/flat:1
 	is "$output" "merged its layers into one tree"
 	is "$(stat -c %a "$(flat "$hex")")" 700
 	diff "$T/want" <(tree_of "$(flat "$hex")/tree") || fail "the tree differs"
@@ -38,28 +43,28 @@ names() { find "$1" -mindepth 1 -printf '%P %y %m %s\n' | sort; }
 	is "$(find "$(flat "$hex")" -type c -o -type b | wc -l)" 0
 	# No data of its own.
 	find "$(flat "$hex")" -type f -links 1 | grep . && fail "a file was copied"
-	expect 0 im mount localhost/three:1 "$T/m"
+	expect 0 im mount localhost/flat:1 "$T/m"
 	diff "$T/want" <(tree_of "$T/m") || fail "the mount differs"
 	is "$(stat -c %i "$T/m")" "$(stat -c %i "$(flat "$hex")/tree")"
 	expect 0 im list
 	prints "image sha256:$hex $T/m"
 	touch "$T/m/new" 2>/dev/null && fail "it can be written"
 	# In use.
-	for i in "rm localhost/three:1" "flatten --remove localhost/three:1"; do
+	for i in "rm localhost/flat:1" "flatten --remove localhost/flat:1"; do
 		# shellcheck disable=SC2086
 		expect 9 imgfetch --store="$T/s" $i
 		says "is mounted on '$T/m'"
 	done
 	expect 0 im umount "$T/m"
-	expect 0 flatten localhost/three:1
+	expect 0 flatten localhost/flat:1
 	is "$output" "that was done already"
-	expect 0 flatten --remove localhost/three:1
+	expect 0 flatten --remove localhost/flat:1
 	is "$output" "removed the merged tree"
 	[[ ! -e $(flat "$hex") ]] || fail "it is still there"
-	expect 0 flatten --remove localhost/three:1
+	expect 0 flatten --remove localhost/flat:1
 	is "$output" "there was no merged tree"
 	is "$(ls -A "$T/s/tmp")" ''
-	expect 0 im mount localhost/three:1 "$T/m"
+	expect 0 im mount localhost/flat:1 "$T/m"
 	diff "$T/want" <(tree_of "$T/m") || fail "the layers changed"
 }
 
@@ -72,12 +77,12 @@ names() { find "$1" -mindepth 1 -printf '%P %y %m %s\n' | sort; }
 	chmod 111 "$T/a/closed"
 	a=$(store_layer "$T/s" "$T/a") b=$(store_layer "$T/s" "$T/b")
 	[[ $TEST_AS != root ]] || chown 1234 "$T/s/layers/sha256/$a/none"
-	hex=$(store_image "$T/s" localhost/i:1 "$a" "$b")
-	expect 0 flatten -q localhost/i:1
+	hex=$(store_image "$T/s" localhost/flat-modes:1 "$a" "$b")
+	expect 0 flatten -q localhost/flat-modes:1
 	is "$output$stderr" ''
 	is "$(find "$(flat "$hex")/tree" -type f -links 2 | wc -l)" 3
 	is "$(stat -c %a "$(flat "$hex")"/tree/{closed,closed/in,open,none} | paste -sd ' ')" "111 0 666 0"
-	expect 0 imgfetch --store="$T/s" rm localhost/i:1
+	expect 0 imgfetch --store="$T/s" rm localhost/flat-modes:1
 	is "$(ls -A "$T/s/tmp" "$T/s/images/sha256" "$T/s/layers/sha256" | grep -v :)" ''
 }
 
@@ -95,23 +100,23 @@ names() { find "$1" -mindepth 1 -printf '%P %y %m %s\n' | sort; }
 	whiteout "$T/u/data/a"
 	chmod -R go+rX "$T/l" "$T/u"
 	b=$(store_layer "$s" "$T/l")
-	hex=$(store_image "$s" localhost/i:1 "$b" "$(store_layer "$s" "$T/u")")
-	expect 0 imgfetch --store="$s" flatten localhost/i:1
+	hex=$(store_image "$s" localhost/flat-box:1 "$b" "$(store_layer "$s" "$T/u")")
+	expect 0 imgfetch --store="$s" flatten localhost/flat-box:1
 	# What only the tree has shows that it is used.
 	as_caller touch "$s/images/sha256/$hex/flat/tree/data/marker"
-	expect 0 isolate -s -p --once --image=localhost/i:1 --dir=data/x=/usr -- /bin/sh -c 'ls /data; cat /data/b'
+	expect 0 isolate -s -p --once --image=localhost/flat-box:1 --dir=data/x=/usr -- /bin/sh -c 'ls /data; cat /data/b'
 	is "$output" $'b\nmarker\nx\nupper'
-	expect 0 isolate -s -p --once --image=localhost/i:1 --image-rw=1M -- /bin/sh -c 'echo >/new; ls /data'
+	expect 0 isolate -s -p --once --image=localhost/flat-box:1 --image-rw=1M -- /bin/sh -c 'echo >/new; ls /data'
 	is "$output" $'b\nmarker'
-	isolate -b "$BOX" --image=localhost/i:1 --init >/dev/null
+	isolate -b "$BOX" --image=localhost/flat-box:1 --init >/dev/null
 	spawn isolate -b "$BOX" -o out --run -- /bin/sh -c 'echo here; exec sleep 1000'
 	wait_for 10 grep -q here "$BOXES/$BOX/box/out"
-	expect 9 imgfetch --store="$s" flatten --remove localhost/i:1
+	expect 9 imgfetch --store="$s" flatten --remove localhost/flat-box:1
 	says "in use by a run"
 	kill -TERM "$pid"
 	wait "$pid" || true
 	# The box is pinned to it, but does not run.
-	expect 0 imgfetch --store="$s" flatten --remove localhost/i:1
+	expect 0 imgfetch --store="$s" flatten --remove localhost/flat-box:1
 	expect 0 isolate -s -b "$BOX" --run -- /bin/ls /data
 	is "$output" b
 }
