@@ -438,11 +438,21 @@ static int explain(struct transfer *t, CURLcode code, const struct url *url)
 {
 	struct http_response *r = t->resp;
 	const char *why = t->errbuf[0] ? t->errbuf : curl_easy_strerror(code);
-
 	if (t->failed)
 		return -1;
 	if (t->refused)
 		return refuse_network(url, t->refused, t->e);
+	/* libcurl quotes the whole of a URL that it cannot read, with the password in it. */
+	if (strcasestr(why, "unsupported proxy"))
+		return err_set(t->e, ERR_NETWORK,
+			       "%s: the proxy that the environment names is no URL that is "
+			       "understood",
+			       url_show(url).s);
+	if (strstr(why, "response 407"))
+		return err_set(t->e, ERR_NETWORK,
+			       "%s: %s: the proxy wants a login (http://USER:PASSWORD@HOST:PORT in "
+			       "the environment)",
+			       url_show(url).s, text_quote(why).s);
 	if (t->late)
 		return too_late(t->h, url, t->e);
 	if (t->stalled) {

@@ -66,6 +66,9 @@ static const char *usual_hint(const struct http_response *resp, const char *code
 		return "no such repository, or it needs a login";
 	if (resp->status == 404)
 		return "is the name right, and is this a registry?";
+	if (resp->status == 407)
+		return "the proxy wants a login (http://USER:PASSWORD@HOST:PORT in the "
+		       "environment)";
 	if (resp->status == 429)
 		return "the registry limits requests: try again later, or log in";
 	if (resp->status >= 500)
