@@ -211,23 +211,9 @@ static int send_asking(struct auth *a, struct asking *k, bool post, bool *tempor
 	return 0;
 }
 
-static struct auth_hint hint_locked(const struct auth *a)
+static struct loginhint hint_locked(const struct auth *a)
 {
-	const bool hub = strcmp(a->host, "docker.io") == 0;
-	struct auth_hint h;
-	struct text t = TEXT_OVER(h.s);
-
-	if (a->creds.kind != CREDENTIAL_NONE && !a->creds.origin[0])
-		text_add(&t, "it refuses this user name or password");
-	else if (a->creds.kind != CREDENTIAL_NONE)
-		text_addf(&t, "the login from %s was sent; 'imgfetch login %s' changes it",
-			  a->creds.origin, a->host);
-	else
-		text_addf(&t, "no login was sent; if it wants one, 'imgfetch login %s' keeps it",
-			  a->host);
-	if (hub && a->repo[0])
-		text_add(&t, "; Docker Hub says this, too, of what does not exist");
-	return h;
+	return loginhint_make(&a->creds, a->host, a->repo[0] != '\0');
 }
 
 static int judge_token_answer(struct auth *a, struct asking *k, bool *temporary, struct err *e)
@@ -385,9 +371,9 @@ int auth_answer(struct auth *a, const struct http_response *resp, const char *us
 	return r;
 }
 
-struct auth_hint auth_hint(struct auth *a)
+struct loginhint auth_hint(struct auth *a)
 {
-	struct auth_hint h;
+	struct loginhint h;
 
 	(void)pthread_mutex_lock(&a->lock);
 	h = hint_locked(a);

@@ -7,6 +7,7 @@
 #include "common/err.h"
 #include "imgfetch/credentials.h"
 #include "imgfetch/http.h"
+#include "imgfetch/loginhint.h"
 
 /* The state for one repository on one host; shared by its threads. */
 struct auth;
@@ -35,11 +36,8 @@ char *auth_header(struct auth *a);
 int auth_answer(struct auth *a, const struct http_response *resp, const char *used, bool *temporary,
 		struct err *e) NODISCARD;
 
-/* For messages about 401 and 403: was a login sent, where is it from, and what can be done? */
-struct auth_hint {
-	char s[640];
-};
-struct auth_hint auth_hint(struct auth *a);
+/* For messages about 401 and 403: see loginhint_make. */
+struct loginhint auth_hint(struct auth *a);
 
 /* Whatever others say may quote our secret: take it out of *e. Always -1. */
 int auth_scrub(struct auth *a, struct err *e);

@@ -6,6 +6,7 @@
 #include "imgfetch/ask.h"
 #include "imgfetch/authfile.h"
 #include "imgfetch/base64.h"
+#include "imgfetch/loginhint.h"
 #include "imgfetch/token.h"
 #include "tests/unit/tap.h"
 
@@ -272,6 +273,26 @@ static void test_passwords(struct tap *t)
 			"refuse password %zu", i);
 }
 
+static void test_hints(struct tap *t)
+{
+	static struct credentials c;
+
+	tap_str(t, loginhint_make(&c, "r.example", true).s,
+		"no login was sent; if it wants one, 'imgfetch login r.example' keeps it", "none");
+	tap_str(t, loginhint_make(&c, "docker.io", true).s,
+		"no login was sent; if it wants one, 'imgfetch login docker.io' keeps it; Docker Hub says "
+		"this, too, of what does not exist",
+		"none, Docker Hub");
+	c.kind = CREDENTIAL_PASSWORD;
+	strcpy(c.secret, "hunter2");
+	tap_str(t, loginhint_make(&c, "docker.io", false).s,
+		"it refuses this user name or password", "a login that is tried");
+	strcpy(c.origin, "credentials file 'f'");
+	tap_str(t, loginhint_make(&c, "r.example", true).s,
+		"the login from credentials file 'f' was sent; 'imgfetch login r.example' changes it",
+		"one from a file");
+}
+
 int main(void)
 {
 	struct tap t = {0};
@@ -282,5 +303,6 @@ int main(void)
 	test_base64(&t);
 	test_token(&t);
 	test_passwords(&t);
+	test_hints(&t);
 	return tap_done(&t);
 }
