@@ -156,6 +156,16 @@ sys.stdout.buffer.write(json.load(sys.stdin)["workdir"].encode())' <<<"$output")
 @test "pull: a layer that breaks off is resumed" { accepted layer-flaky; }
 @test "pull: a layer is resumed without ranges" { accepted layer-flaky-norange; }
 @test "pull: a wrong range is not believed" { accepted layer-flaky-badrange; }
+@test "pull: a registry that knows the rest of no layer sends it anew" {
+	accepted layer-flaky-416
+	is "$(badreg_log layer-flaky-416 | grep -c "blobs/")" 4
+}
+@test "pull: a layer that is compressed once more on the way is refused" {
+	refused 6 layer-encoded "are declared"
+}
+@test "pull: a layer is taken as it is stored, whatever its encoding is called" {
+	accepted layer-encoded-name
+}
 @test "pull: a layer that always breaks off is given up" {
 	refused 5 layer-cut "layer "
 	says "the registry broke off: try again later"

@@ -162,7 +162,7 @@ for name in """
     layer-many-hops layer-file layer-elsewhere layer-elsewhere-open layer-metadata
     config-digest reset-once busy-once busy limited token basic realm-elsewhere realm-metadata
     good manifest-digest header-digest denied escapes endless headers type-lie no-head
-    wait-once wait-date wait-long layer-client token-garbage token-busy-once teapot realm-metadata-tls layer-metadata-tls
+    layer-flaky-416 layer-encoded layer-encoded-name wait-once wait-date wait-long layer-client token-garbage token-busy-once teapot realm-metadata-tls layer-metadata-tls
     """.split():
     documents[name] = GOOD
 
@@ -373,6 +373,14 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
             return self.reset()
         if what == "layer-flaky-norange" or not what.startswith("layer-"):
             return self.answer(200, data)
+        if what == "layer-flaky-416":
+            if self.range_start():
+                return self.error(416, "", "", Content_Range=f"bytes */{len(data)}")
+            return self.answer(200, data)
+        if what == "layer-encoded":  # compressed once more on the way, which nobody asked for
+            return self.answer(200, gzip.compress(data), Content_Encoding="gzip")
+        if what == "layer-encoded-name":  # the name of what it is anyway
+            return self.answer(200, data, Content_Encoding="gzip")
         if what == "layer-flaky":
             begin = self.range_start()
             return self.answer(206, data[begin:],
