@@ -82,7 +82,9 @@ int users_exclude_running(const struct store *st, const struct imgdesc *image, s
 			       text_quote(mounted.dir).s);
 	int lock = store_lock_image(st, &image->digest, e);
 	if (lock < 0 && e->kind == ERR_BUSY)
-		return err_set(e, ERR_BUSY, "image %s is in use by a run or a pull", name.s);
+		return err_set(e, ERR_BUSY,
+			       "image %s is in use by a run or a pull, or is being verified",
+			       name.s);
 	return lock;
 }
 
