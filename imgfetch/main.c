@@ -14,7 +14,10 @@
  *              servers; logins.c keeps and forgets them
  *   manifest.c, imgconfig.c, platform.c, url.c, challenge.c, ...: pure parsers
  *   worker.c   threads: each layer is downloaded, hashed, inflated, hashed again and unpacked as
- *              one stream; commit.c moves what is complete and verified into the store
+ *              one stream; partial.c keeps what has come of it, for a pull that goes on after this
+ *              one broke off; commit.c moves what is complete and verified into the store
+ *   limits.c   what an image may cost
+ *   progress.c what people see of it meanwhile (bar.c)
  *   report.c, remove.c, gc.c: list and inspect, rm, gc; what goes does so by way of grave.c,
  *              and nobody waits for anybody: claim.h tells how
  *   verify.c   is it what was pulled? layercheck.c holds layers against the lists of files that
@@ -23,7 +26,7 @@
  *
  * Threads exist only inside worker_fetch_layers; the main thread waits for them. All state hangs on
  * structs that main() owns. Nothing outside <store>/tmp is ever incomplete, so a pull can be killed
- * at any time: what it leaves there, the next one sweeps.
+ * at any time: what it leaves there, the next one goes on with, or sweeps.
  */
 #include <limits.h>
 #include <signal.h>

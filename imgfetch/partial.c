@@ -72,6 +72,7 @@ void partial_take(const struct store *st, const struct digest *blob, uint64_t si
 	struct stat sb;
 	int r;
 
+	p.count = out->count;
 	*out = p;
 	text_addf(&name, NAME_PREFIX "%s", digest_text(blob).s);
 	char *colon = strchr(p.name, ':');
@@ -98,6 +99,8 @@ void partial_take(const struct store *st, const struct digest *blob, uint64_t si
 		cleanup_fd(&p.tmp_fd);
 		return;
 	}
+	if (p.count)
+		atomic_fetch_add(p.count, 1);
 	p.have_bytes = (uint64_t)sb.st_size;
 	if (p.have_bytes > size_bytes)
 		partial_restart(&p);
@@ -138,6 +141,14 @@ void partial_restart(struct partial *p)
 	p->have_bytes = 0;
 }
 
+static void let_go(struct partial *p)
+{
+	cleanup_fd(&p->fd);
+	cleanup_fd(&p->tmp_fd);
+	if (p->count)
+		atomic_fetch_sub(p->count, 1);
+}
+
 void partial_drop(struct partial *p)
 {
 	if (p->fd < 0)
@@ -146,8 +157,7 @@ void partial_drop(struct partial *p)
 	 * after a crash: swept later. */
 	(void)!ftruncate(p->fd, 0);
 	(void)unlinkat(p->tmp_fd, p->name, 0);
-	cleanup_fd(&p->fd);
-	cleanup_fd(&p->tmp_fd);
+	let_go(p);
 	p->have_bytes = 0;
 }
 
@@ -155,8 +165,8 @@ void partial_keep(struct partial *p)
 {
 	if (p->have_bytes == 0)
 		partial_drop(p);
-	cleanup_fd(&p->fd);
-	cleanup_fd(&p->tmp_fd);
+	else if (p->fd >= 0)
+		let_go(p);
 }
 
 /* Its time is looked at first: to hold the lock, however shortly, would keep a pull from it. */

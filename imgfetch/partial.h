@@ -7,6 +7,7 @@
 #ifndef IMGFETCH_PARTIAL_H
 #define IMGFETCH_PARTIAL_H
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "common/defs.h"
@@ -23,15 +24,16 @@ struct partial {
 	int fd;		     /* tmp/blob-<algorithm>-<hex>, with an exclusive flock(2); -1: none */
 	int tmp_fd;	     /* <store>/tmp, O_PATH */
 	uint64_t have_bytes; /* in the file */
+	atomic_uint *count;  /* of those that its taker has, or NULL: set before partial_take */
 	int why;	     /* errno of what made it unusable, or 0 */
 	char name[sizeof("blob-") + DIGEST_TEXT_MAX];
 };
 
 #define PARTIAL_NONE ((struct partial){.fd = -1, .tmp_fd = -1})
 
-/* Take over what there is of the blob, or start anew; more than size_bytes is thrown away.
- * Afterwards out->fd is -1 if another pull has it at the moment, or (out->why says which) after an
- * error. */
+/* Take over what there is of the blob, or start anew (of *out, only count is read); more than
+ * size_bytes is thrown away. Afterwards out->fd is -1 if another pull has it at the moment, or
+ * (out->why says which) after an error. */
 void partial_take(const struct store *st, const struct digest *blob, uint64_t size_bytes,
 		  struct partial *out);
 

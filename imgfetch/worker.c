@@ -37,6 +37,7 @@
 #define COMMIT_COUNT_MAX 64
 /* How often a held lock is tried again: flock(2) can neither be polled nor given a deadline. */
 #define LOCK_RETRY_NS (20 * NSEC_PER_MSEC)
+#define ROOM_WAIT_NS  (3 * NSEC_PER_SEC)
 
 struct ready_layer {
 	struct tmpdir tmp;
@@ -51,6 +52,7 @@ struct worker {
 	atomic_bool stop;
 	atomic_bool kept_some;	   /* parts of blobs take room, or did */
 	atomic_ullong image_bytes; /* sizes of the files of all layers, as far as known */
+	atomic_uint kept_now;	   /* so many are in use */
 	atomic_bool keep_nothing;  /* there is no room for them */
 	/* Open since before the first byte was written: syncfs(2) tells of writes that failed since
 	 * the descriptor was opened, and of no earlier ones (Linux 5.8). -1: no syncs */
@@ -177,6 +179,23 @@ static int add_ready(struct worker *w, struct ready_layer *l, struct err *e)
 
 /* --- one layer ------------------------------------------------------------------------------- */
 
+/* For LOCK_RETRY_NS, or until all stops. */
+static void wait_a_moment(struct worker *w)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until); /* as pthread_cond_timedwait takes it */
+	until.tv_nsec += LOCK_RETRY_NS;
+	if (until.tv_nsec >= (long)NSEC_PER_SEC) {
+		until.tv_sec++;
+		until.tv_nsec -= NSEC_PER_SEC;
+	}
+	pthread_mutex_lock(&w->mutex);
+	if (!atomic_load(&w->stop))
+		pthread_cond_timedwait(&w->stopped, &w->mutex, &until);
+	pthread_mutex_unlock(&w->mutex);
+}
+
 /* The lock of a layer's working directory, waiting for whoever has it. 1: ours; 0: stopped, or the
  * layer is there by now; -1. */
 static int take_layer(struct worker *w, const struct digest *diffid, struct tmpdir *t,
@@ -200,17 +219,7 @@ static int take_layer(struct worker *w, const struct digest *diffid, struct tmpd
 		 * also not on one that came in since the last turn. */
 		if (commit_now(w, e) < 0)
 			return -1;
-		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until); /* as pthread_cond_timedwait takes it */
-		until.tv_nsec += LOCK_RETRY_NS;
-		if (until.tv_nsec >= (long)NSEC_PER_SEC) {
-			until.tv_sec++;
-			until.tv_nsec -= NSEC_PER_SEC;
-		}
-		pthread_mutex_lock(&w->mutex);
-		if (!atomic_load(&w->stop))
-			pthread_cond_timedwait(&w->stopped, &w->mutex, &until);
-		pthread_mutex_unlock(&w->mutex);
+		wait_a_moment(w);
 	}
 	return 0;
 }
@@ -281,26 +290,40 @@ static bool is_for_want_of_room(const struct err *e)
 }
 
 /* Parts of blobs are a convenience: layers get the room first. Only the first to come says so. True
- * when there is more room now, or will be as soon as other layers have seen it. */
+ * when that makes room, at once or as soon as other layers have seen it. */
 static bool keep_nothing_more(struct worker *w, int why)
 {
 	struct err ignored = {0};
 
-	if (atomic_exchange(&w->keep_nothing, true))
-		return false;
-	if (partial_sweep(w->store, 0, &ignored) <= 0 && !atomic_load(&w->kept_some))
-		return false;
-	progress_warning(w->opts->progress,
-			 "no part of a layer can be kept, so that a pull that breaks off starts "
-			 "again: %s",
-			 err_strerror(why));
-	return true;
+	if (!atomic_exchange(&w->keep_nothing, true)) {
+		if (partial_sweep(w->store, 0, &ignored) > 0)
+			atomic_store(&w->kept_some, true);
+		if (atomic_load(&w->kept_some))
+			progress_warning(w->opts->progress,
+					 "no part of a layer can be kept, so that a pull that "
+					 "breaks off starts again: %s",
+					 err_strerror(why));
+	}
+	return atomic_load(&w->kept_some);
+}
+
+/* Until the other layers have let go of what they keep: those that are ready now, the others with
+ * the next bytes, or within a second. One that hangs is not waited for. */
+static int wait_for_room(struct worker *w, struct err *e)
+{
+	uint64_t end_ns = clock_mono_ns() + ROOM_WAIT_NS;
+
+	if (commit_now(w, e) < 0)
+		return -1;
+	while (atomic_load(&w->kept_now) > 0 && !atomic_load(&w->stop) && clock_mono_ns() < end_ns)
+		wait_a_moment(w);
+	return 0;
 }
 
 /* After a failure: is it worth another try, without what an earlier pull has left, or with the room
  * that parts of blobs take? */
 static bool is_worth_again(struct worker *w, const struct layer_job *job, struct ready_layer *l,
-			   bool resumed, const struct err *e)
+			   bool resumed, bool kept, const struct err *e)
 {
 	if (atomic_load(&w->stop))
 		return false;
@@ -311,12 +334,11 @@ static bool is_worth_again(struct worker *w, const struct layer_job *job, struct
 		partial_restart(&l->partial);
 		return true;
 	}
-	if (is_for_want_of_room(e) && source_can_resume(w->src) && !atomic_load(&w->keep_nothing)) {
-		partial_drop(&l->partial);
-		keep_nothing_more(w, e->errnum);
-		return true;
-	}
-	return false;
+	/* kept: while this layer was tried there was room taken by what is kept. */
+	if (!is_for_want_of_room(e) || !kept)
+		return false;
+	partial_drop(&l->partial);
+	return keep_nothing_more(w, e->errnum);
 }
 
 static int try_layer(struct worker *w, const struct layer_spec *spec, struct ready_layer *l,
@@ -326,19 +348,21 @@ static int try_layer(struct worker *w, const struct layer_spec *spec, struct rea
 	struct err first;
 	bool resumed;
 
-	if (source_can_resume(w->src) && spec->blob.size_bytes >= PARTIAL_BLOB_BYTES_MIN &&
-	    !atomic_load(&w->keep_nothing))
+	bool kept = !atomic_load(&w->keep_nothing);
+	l->partial.count = &w->kept_now;
+	if (kept && source_can_resume(w->src) && spec->blob.size_bytes >= PARTIAL_BLOB_BYTES_MIN)
 		partial_take(w->store, &spec->blob.digest, spec->blob.size_bytes, &l->partial);
 	if (l->partial.fd >= 0)
 		atomic_store(&w->kept_some, true);
 	resumed = l->partial.have_bytes > 0;
 	if (make_layer(w, spec, l, &job, &first) < 0) {
-		if (!is_worth_again(w, &job, l, resumed, &first)) {
+		if (!is_worth_again(w, &job, l, resumed, kept, &first)) {
 			*e = first;
 			return -1;
 		}
 		progress_restart(item);
 		if (path_remove_contents(l->tmp.fd, ".", e) < 0 ||
+		    (is_for_want_of_room(&first) && wait_for_room(w, e) < 0) ||
 		    make_layer(w, spec, l, &job, e) < 0)
 			return -1;
 	}

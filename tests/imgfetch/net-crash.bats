@@ -4,7 +4,7 @@
 load ../lib/common
 load ../lib/layoutreg
 
-# Three layers: 1.5 MB that do not compress, some files, some directories.
+# Three layers: 1.5 MB that do not compress, some files, some directories. v2: one of 1 MB.
 setup_file() {
 	local d=$BATS_FILE_TMPDIR i
 	mkdir "$d/a" "$d/b" "$d/c"
@@ -15,8 +15,11 @@ setup_file() {
 		ln -s "../d$i" "$d/c/d$i/link"
 	done
 	"$TESTS_DIR/lib/mklayout" --tag v1 --compress none "$d/layout" "$d/a" "$d/b" "$d/c" >/dev/null
+	mkdir "$d/e"
+	head -c 1000000 /dev/urandom >"$d/e/other"
+	"$TESTS_DIR/lib/mklayout" --tag v2 --compress none "$d/layout" "$d/e" >/dev/null
 	layoutreg_start "$d/layout"
-	BIG=$(find "$d/layout/blobs" -size +1M -printf %f)
+	BIG=$(find "$d/layout/blobs" -size +1400k -printf %f)
 	export BIG
 }
 teardown_file() { layoutreg_stop; }
@@ -137,10 +140,28 @@ check_store() {
 	is "$(find "$T/store/tmp" -mindepth 1)" ""
 }
 
-@test "pull: a layer that has room gets it, before what is kept of it" {
-	mkdir "$T/disk"
+small_disk() {
+	mkdir -p "$T/disk"
 	mount -t tmpfs -o "size=2200k,mode=700,uid=$([[ $TEST_AS == root ]] && echo 0 || echo "$TEST_UID")" \
 		tmpfs "$T/disk"
+}
+
+@test "pull: what is kept of other layers makes room, too" {
+	small_disk
+	expect 4 imgfetch pull -q --store="$T/disk/store" "$NET/x:missing"
+	head -c 1400000 "$BATS_FILE_TMPDIR/layout/blobs/sha256/$BIG" >"$T/disk/store/tmp/blob-sha256-$BIG"
+	give_to_caller "$T/disk/store/tmp/blob-sha256-$BIG"
+	x imgfetch pull -q --store="$T/disk/store" "$NET/room:v2"
+	local left
+	left=$(find "$T/disk/store/tmp" -mindepth 1)
+	umount "$T/disk"
+	is "$status $left" "0 "
+	says "imgfetch: no part of a layer can be kept"
+	one_line
+}
+
+@test "pull: a layer that has room gets it, before what is kept of it" {
+	small_disk
 	x imgfetch pull -q --store="$T/disk/store" "$NET/tight:v1"
 	local left
 	left=$(find "$T/disk/store/tmp" -mindepth 1)
