@@ -8,11 +8,10 @@
  *   command.h  what each command does: command_pull.c, command_store.c, ...
  *   pull.c     from a reference to a stored image, in the order: what does the reference mean now?
  *              is that here? manifest, configuration, layers, descriptor, name
- *   source.h   where bytes come from: registry.c (over http.c), mirrors.c (several of them), local.c:
- *              layout.c, dockerarchive.c, over bundle.c, a directory or an archive
- *   auth.c     logins: credentials.c finds them (authfile.c, helper.c), token.c speaks to token
- *              servers; logins.c keeps and forgets them
- *   manifest.c, imgconfig.c, platform.c, url.c, challenge.c, ...: pure parsers
+ *   source.h   where bytes come from: registry.c (over http.c), mirrors.c (several of them),
+ * local.c: layout.c, dockerarchive.c, over bundle.c, a directory or an archive auth.c     logins:
+ * credentials.c finds them (authfile.c, helper.c), token.c speaks to token servers; logins.c keeps
+ * and forgets them manifest.c, imgconfig.c, platform.c, url.c, challenge.c, ...: pure parsers
  *   worker.c   threads: each layer is downloaded, hashed, inflated, hashed again and unpacked as
  *              one stream; partial.c keeps what has come of it, for a pull that goes on after this
  *              one broke off; commit.c moves what is complete and verified into the store
