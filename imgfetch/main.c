@@ -9,12 +9,15 @@
  *   pull.c     from a reference to a stored image, in the order: what does the reference mean now?
  *              is that here? manifest, configuration, layers, descriptor, name
  *   source.h   where bytes come from: registry.c (over http.c), mirrors.c (several of them),
- * local.c: layout.c, dockerarchive.c, over bundle.c, a directory or an archive auth.c     logins:
- * credentials.c finds them (authfile.c, helper.c), token.c speaks to token servers; logins.c keeps
- * and forgets them manifest.c, imgconfig.c, platform.c, url.c, challenge.c, ...: pure parsers
+ *              local.c: layout.c, dockerarchive.c, over bundle.c, a directory or an archive
+ *   auth.c     logins: credentials.c finds them (authfile.c, helper.c), token.c speaks to token
+ *              servers; logins.c keeps and forgets them
+ *   manifest.c, imgconfig.c, platform.c, url.c, challenge.c, ...: pure parsers
  *   worker.c   threads: each layer is downloaded, hashed, inflated, hashed again and unpacked as
  *              one stream; partial.c keeps what has come of it, for a pull that goes on after this
  *              one broke off; commit.c moves what is complete and verified into the store
+ *   facts.c    what a layer leaves to be settled with those below it; fixup.c settles that when
+ *              the image enters the store
  *   limits.c   what an image may cost
  *   progress.c what people see of it meanwhile (bar.c)
  *   report.c, remove.c, gc.c: list and inspect, rm, gc; what goes does so by way of grave.c,
