@@ -290,6 +290,7 @@ static int lock_fd(int fd, bool exclusive, bool nonblock)
 int store_lock(const struct store *s, bool exclusive, bool nonblock, struct err *e)
 {
 	auto_fd fd = open_file(s, "lock", exclusive ? O_RDWR : O_RDONLY, e);
+	struct stat st;
 
 	if (fd < 0) {
 		if (e->kind == ERR_NOTFOUND)
@@ -298,6 +299,9 @@ int store_lock(const struct store *s, bool exclusive, bool nonblock, struct err 
 			e->kind = ERR_DISK;
 		return -1;
 	}
+	/* Who can read it can keep the exclusive lock from others: stores of earlier versions. */
+	if (fstat(fd, &st) == 0 && (st.st_mode & 077))
+		(void)fchmod(fd, 0600); /* by the next one, if not by us */
 	if (lock_fd(fd, exclusive, nonblock) < 0) {
 		if (errno == EAGAIN)
 			return err_set(e, ERR_BUSY, "the store '%s' is in use",

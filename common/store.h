@@ -107,7 +107,8 @@ int store_open_fixup(const struct store *s, const struct digest *manifest, struc
 int store_open_flat(const struct store *s, const struct digest *manifest, struct err *e);
 
 /* Shared or exclusive lock on <store>/lock; fd (close-on-exec; closing unlocks) or -1. Waits unless
- * nonblock, then ERR_BUSY. Exclusive needs write access to the store. */
+ * nonblock, then ERR_BUSY. Exclusive needs write access to the store, and the file is closed to
+ * others. */
 int store_lock(const struct store *s, bool exclusive, bool nonblock, struct err *e);
 
 #endif

@@ -151,7 +151,7 @@ static int init_store(struct store *s, struct err *e)
 	if (check_unused(s, e) < 0)
 		return -1;
 	auto_fd made = path_open_beneath(s->fd, "lock", O_RDWR | O_CREAT, 0600);
-	if (made < 0 || fchmod(made, 0644) < 0)
+	if (made < 0 || fchmod(made, 0600) < 0)
 		return write_fault(s, "make 'lock'", e);
 	auto_fd lock_fd = store_lock(s, true, false, e);
 	if (lock_fd < 0)

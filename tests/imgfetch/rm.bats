@@ -44,6 +44,16 @@ time.sleep(60)' "$f" "$T/locked"
 	expect 0 imgfetch rm --store="$T/store" "$IMAGE"
 }
 
+@test "rm: nobody but its owner can hold the store's lock, also in a store of earlier versions" {
+	expect 0 pull -q "oci:$TEST_FIXTURES/busybox:latest"
+	chmod 755 "$T" "$T/store"
+	not as_uid 12345 cat "$T/store/lock"
+	chmod 644 "$T/store/lock"
+	as_uid 12345 cat "$T/store/lock"
+	expect 0 imgfetch gc --store="$T/store"
+	not as_uid 12345 cat "$T/store/lock"
+}
+
 @test "rm: never follows links out of the store" {
 	expect 0 pull -q "oci:$TEST_FIXTURES/busybox:latest"
 	mkdir "$T/precious"

@@ -20,7 +20,8 @@ store_new() {
 	chmod 700 "$1/layers" "$1/layers/sha256" "$1/tmp"
 	echo "isolate-store 1" >"$1/version"
 	: >"$1/lock"
-	chmod 644 "$1/version" "$1/lock"
+	chmod 644 "$1/version"
+	chmod 600 "$1/lock"
 	[[ $TEST_AS == root ]] || chown -R "$TEST_UID:$TEST_UID" "$1"
 }
 
