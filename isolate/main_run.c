@@ -275,6 +275,8 @@ static int ready_root(struct call *c, struct run *run, struct err *e)
 		.image = run->has_image ? &run->image.layers : NULL,
 		.store_fd = run->has_image ? run->image.store.fd : -1,
 		.rw_fd = run->use.rw_fd,
+		.rw_inodes = c->opts.mode == MODE_ONCE ? c->opts.image_rw.inodes
+						       : c->lock.record.rw.inodes,
 		.rw_owner = run->image.store.owner,
 		.box_mnt_fd = run->use.mnt_fd,
 		/* Without a directory on disk there is nothing beside box/: the caller is refused.

@@ -174,12 +174,19 @@ static int open_upper(const struct rootfs_spec *s, int dir_fd, struct err *e)
 	return open_dir(dir_fd, "upper", e);
 }
 
+/* overlayfs tries out its upper directory when it is mounted and needs some inodes for that, which
+ * an earlier run may have left none of; all but the one of its work directory, which was there
+ * before, are free again afterwards (6.18). */
+#define TRIAL_INODES 16
+
 /* Directories of the tmpfs at r->spec.rw_fd, which becomes visible at u/ on the stage. */
 static int open_writable(struct rootfs *r, int tmp_fd, struct overlay_opts *o, struct err *e)
 {
 	auto_fd place = make_dir(tmp_fd, "u", e);
 
-	if (place < 0 || mnt_attach(r->spec.rw_fd, place, "writable root", e))
+	if (place < 0 || mnt_attach(r->spec.rw_fd, place, "writable root", e) ||
+	    mnt_set_tmpfs_inodes(r->spec.rw_fd, r->spec.rw_inodes + TRIAL_INODES, "writable root",
+				 e))
 		return -1;
 	if (mkdirat(r->spec.rw_fd, "work", 0700) && errno != EEXIST)
 		return err_sys(e, ERR_SYSTEM, "make the writable root");
@@ -214,6 +221,9 @@ static int build_image(struct rootfs *r, int stage_fd, struct err *e)
 	cleanup_fd(&opts.upper_fd);
 	cleanup_fd(&opts.work_fd);
 	if (root < 0 || mnt_attach(root, root_dir, "image", e) || ids_add(r, tmp, root, e))
+		return -1;
+	if (r->spec.rw_fd >= 0 &&
+	    mnt_set_tmpfs_inodes(r->spec.rw_fd, r->spec.rw_inodes, "writable root", e))
 		return -1;
 	return take_fd(&root);
 }

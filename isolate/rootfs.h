@@ -25,12 +25,13 @@ int rootfs_detach_store(struct store *s, const struct priv *p, struct err *e) NO
 struct rootfs_spec {
 	const struct dirrules *rules;
 	const struct layers *image; /* NULL: a fresh tmpfs root */
-	int store_fd;	/* with an image: store.fd after rootfs_detach_store, through which the
-			   layers were opened; borrowed; otherwise -1 */
-	int rw_fd;	/* with an image that can be written: detached tmpfs for that, root's
-			   alone; borrowed; otherwise -1 */
-	uid_t rw_owner; /* then: whose the root directory is: the store's owner */
-	int box_mnt_fd; /* detached (id-mapped) mount of the box directory, "./box"; borrowed */
+	int store_fd;	    /* with an image: store.fd after rootfs_detach_store, through which the
+			       layers were opened; borrowed; otherwise -1 */
+	int rw_fd;	    /* with an image that can be written: detached tmpfs for that, root's
+			       alone; borrowed; otherwise -1 */
+	uint64_t rw_inodes; /* then: how many files that may have */
+	uid_t rw_owner;	    /* then: whose the root directory is: the store's owner */
+	int box_mnt_fd;	    /* detached (id-mapped) mount of the box directory, "./box"; borrowed */
 	int box_dir_fd; /* the box's own directory <box_root>/<id>: "./x" starts here; borrowed */
 	int stage_fd;	/* a root-owned directory in it that nobody else uses: mounts are put
 			   together there in the private namespace; borrowed */

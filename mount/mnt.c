@@ -110,6 +110,19 @@ int mnt_new_tmpfs(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid, const c
 	return mnt_new("tmpfs", options, attrs, e);
 }
 
+int mnt_set_tmpfs_inodes(int mnt_fd, uint64_t inodes, const char *what, struct err *e)
+{
+	auto_fd fs_fd = fspick(mnt_fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+	char option[40];
+
+	if (text_format(option, sizeof(option), "nr_inodes=%" PRIu64, inodes))
+		return err_sys(e, ERR_BUG, "options of tmpfs");
+	if (fs_fd < 0 || mnt_fs_option(fs_fd, option) < 0 ||
+	    fsconfig(fs_fd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
+		return err_sys(e, ERR_SYSTEM, "%s: set %s", what, option);
+	return 0;
+}
+
 /* Of a directory with a project quota, ext4 and XFS tell the quota's figures. Files grow by pages,
  * also where blocks are smaller. */
 bool mnt_is_full(int fd)

@@ -24,6 +24,10 @@ uint64_t mnt_tmpfs_inodes(uint64_t bytes);
 int mnt_new_tmpfs(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid, const char *mode,
 		  uint64_t attrs, struct err *e);
 
+/* Let the tmpfs whose root is at mnt_fd have so many inodes from now on. Fails where it has more.
+ */
+int mnt_set_tmpfs_inodes(int mnt_fd, uint64_t inodes, const char *what, struct err *e) NODISCARD;
+
 /* Has the file system at fd, or the quota of the directory fd, not a page left, or no inode? False
  * when that cannot be told. */
 bool mnt_is_full(int fd);

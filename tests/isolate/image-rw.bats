@@ -84,6 +84,19 @@ hit() { jq -r .limit_hit "$T/json"; }
 	expect 0 rw -- /bin/sh -c 'rm /big; echo x >/work/more'
 }
 
+@test "image-rw: a program that leaves no inode fails none but itself" {
+	local fill='i=0; while (: >/work/$1$i) 2>/dev/null; do i=$((i + 1)); done; echo $i'
+	expect 0 isolate -b "$BOX" --image=localhost/i:1 --image-rw=1M,64 --init
+	expect 0 rw -- /bin/sh -c "$fill" sh a
+	between 50 "$output" 64
+	expect 0 rw -- /bin/sh -c "$fill" sh b
+	is "$output" 0
+	expect 0 rw -- /bin/sh -c 'rm /work/a1; echo x >/work/more; cat /work/more'
+	is "$output" x
+	expect 0 rw -- /bin/sh -c "$fill" sh c
+	is "$output" 0
+}
+
 @test "image-rw: counts as memory of the run that writes" {
 	need cgroup
 	expect 1 once --cg --cg-mem=16384 --image-rw=64M "$M" -- /bin/sh -c 'head -c 40000000 /dev/zero >/big'
