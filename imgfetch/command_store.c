@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/jsonout.h"
 #include "common/storepath.h"
 #include "common/text.h"
 #include "imgfetch/command.h"
@@ -73,25 +74,42 @@ int command_inspect(const struct opts *o, const char *path, struct err *e)
 	return r;
 }
 
+static void say_flattened(bool remove, bool changed)
+{
+	if (remove)
+		puts(changed ? "removed the merged tree" : "there was no merged tree");
+	else
+		puts(changed ? "merged its layers into one tree" : "that was done already");
+}
+
+static void json_flattened(const struct opts *o, const struct flatten_result *done)
+{
+	struct jsonout j = {.file = stdout};
+
+	jsonout_open(&j, NULL, '{');
+	jsonout_string(&j, "reference", ref_text(&o->ref).s);
+	jsonout_string(&j, "digest", digest_text(&done->digest).s);
+	jsonout_bool(&j, "flat", !o->remove);
+	jsonout_bool(&j, "changed", done->changed);
+	jsonout_close(&j, '}');
+}
+
 int command_flatten(const struct opts *o, const char *path, struct err *e)
 {
-	const char *said;
+	struct flatten_result done;
 	struct store st;
-	bool changed = false;
 	int r;
 
 	if (storepath_open(path, &st, e) < 0)
 		return command_store_fault(e);
-	r = o->remove ? flatten_remove(&st, &o->ref, &changed, e)
-		      : flatten_make(&st, &o->ref, o->no_sync, &changed, e);
+	r = o->remove ? flatten_remove(&st, &o->ref, &done, e)
+		      : flatten_make(&st, &o->ref, o->no_sync, &done, e);
 	store_close(&st);
 	if (r < 0)
 		return err_wrap(e, "flatten '%s'", text_quote(ref_text(&o->ref).s).s);
-	if (o->remove)
-		said = changed ? "removed the merged tree" : "there was no merged tree";
-	else
-		said = changed ? "merged its layers into one tree" : "that was done already";
-	if (!o->quiet)
-		puts(said);
+	if (o->json)
+		json_flattened(o, &done);
+	else if (!o->quiet)
+		say_flattened(o->remove, done.changed);
 	return 0;
 }

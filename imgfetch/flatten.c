@@ -122,19 +122,21 @@ static int make(const struct store *st, const struct imgdesc *image, bool sync, 
 	return r;
 }
 
-int flatten_make(const struct store *st, const struct ref *ref, bool no_sync, bool *made,
-		 struct err *e)
+int flatten_make(const struct store *st, const struct ref *ref, bool no_sync,
+		 struct flatten_result *done, struct err *e)
 {
 	struct imgdesc image = {0};
-	struct digest manifest;
+	struct flatten_result result;
 	auto_fd lock = -1; /* shared: the image stays meanwhile */
 	int r;
 
-	if (store_resolve(st, ref, &manifest, e) < 0 ||
-	    store_read_image(st, &manifest, &image, &lock, e) < 0)
+	if (store_resolve(st, ref, &result.digest, e) < 0 ||
+	    store_read_image(st, &result.digest, &image, &lock, e) < 0)
 		return -1;
-	r = make(st, &image, !no_sync, made, e);
+	r = make(st, &image, !no_sync, &result.changed, e);
 	imgdesc_fini(&image);
+	if (r == 0)
+		*done = result;
 	return r;
 }
 
@@ -152,24 +154,37 @@ static int bury(const struct store *st, const struct imgdesc *image, const struc
 	return *there || errno == ENOENT ? 0 : disk_error(st, "remove a merged tree", e);
 }
 
-int flatten_remove(const struct store *st, const struct ref *ref, bool *there, struct err *e)
+int flatten_remove(const struct store *st, const struct ref *ref, struct flatten_result *done,
+		   struct err *e)
 {
 	struct tmpdir t = TMPDIR_NONE;
 	struct imgdesc image = {0};
-	struct digest manifest;
+	struct flatten_result result;
 	struct err ignored;
 	int r;
 
-	if (store_resolve(st, ref, &manifest, e) < 0 ||
-	    store_read_image(st, &manifest, &image, NULL, e) < 0)
+	if (store_resolve(st, ref, &result.digest, e) < 0 ||
+	    store_read_image(st, &result.digest, &image, NULL, e) < 0)
 		return -1;
 	r = tmpdir_new(st, "flat", &t, e);
 	if (r == 0)
-		r = bury(st, &image, &t, there, e);
+		r = bury(st, &image, &t, &result.changed, e);
 	if (r < 0)
 		(void)tmpdir_remove(&t, &ignored);
 	else
 		r = tmpdir_remove(&t, e);
 	imgdesc_fini(&image);
+	if (r == 0)
+		*done = result;
 	return r;
+}
+
+bool flatten_is_there(const struct store *st, const struct digest *manifest)
+{
+	struct err ignored;
+	struct stat flat;
+	auto_fd dir = open_image(st, manifest, &ignored);
+
+	return dir >= 0 && fstatat(dir, "flat", &flat, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(flat.st_mode);
 }

@@ -87,7 +87,7 @@ static const struct {
 	{"list", COMMAND_LIST, OPT_JSON, 0, 0, "list           show the images in the store"},
 	{"inspect", COMMAND_INSPECT, OPT_JSON, 1, 1,
 	 "inspect REF    show layers and settings of an image in the store"},
-	{"flatten", COMMAND_FLATTEN, OPT_NO_SYNC | OPT_REMOVE, 1, 1,
+	{"flatten", COMMAND_FLATTEN, OPT_JSON | OPT_NO_SYNC | OPT_REMOVE, 1, 1,
 	 "flatten REF    merge its layers into one tree, for faster roots"},
 	{"tag", COMMAND_TAG, 0, 2, 2, "tag REF NEW    give an image in the store another name"},
 	{"rm", COMMAND_RM, OPT_JSON, 1, SIZE_MAX,
@@ -410,7 +410,7 @@ static const struct optab_row rows[] = {
 	 "when to ask the registry (default: always)", on_pull},
 	{"offline", 0, OPTAB_NONE, NULL, "never touch the network", on_offline},
 	{"platform", 0, OPTAB_REQUIRED, "OS/ARCH", "pull for another platform", on_platform},
-	{"plain-http", 0, OPTAB_NONE, NULL, "pull without TLS", on_plain_http},
+	{"plain-http", 0, OPTAB_NONE, NULL, "no TLS for this registry", on_plain_http},
 	{"authfile", 0, OPTAB_REQUIRED, "FILE", "credentials (default: podman's, docker's)",
 	 on_authfile},
 	{"ca-file", 0, OPTAB_REQUIRED, "FILE", "more authorities to believe, in PEM", on_ca_file},
@@ -588,9 +588,9 @@ int opts_print_help(void)
 	text_add(&t, "Usage: imgfetch COMMAND [OPTION...] [REF...|HOST]\n\nCommands:\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		text_addf(&t, "  %s\n", commands[i].help);
-	text_add(&t,
-		 "\nREF is [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST], oci:DIR[:TAG], or\n"
-		 "(not for pull) sha256:DIGEST. HOST is HOST[:PORT][/PREFIX-OF-REPOSITORIES].\n\n");
+	text_add(&t, "\nREF is [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST], oci:DIR[:TAG],\n"
+		     "oci-archive:FILE[:TAG], docker-archive:FILE[:IMAGE], or (not for pull)\n"
+		     "sha256:DIGEST. HOST is HOST[:PORT][/PREFIX-OF-REPOSITORIES].\n\n");
 	if (fdio_write_all(STDOUT_FILENO, t.buf, t.len) < 0)
 		return -1;
 	return optab_print_help(rows, ARRAY_LEN(rows));

@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/jsonout.h"
 #include "common/text.h"
+#include "imgfetch/flatten.h"
 #include "imgfetch/layerinfo.h"
 #include "imgfetch/refs.h"
 #include "imgfetch/sizetext.h"
@@ -172,6 +173,7 @@ static void json_image(const struct image_view *v, FILE *out)
 	jsonout_string(&j, "digest", digest_text(v->digest).s);
 	jsonout_string(&j, "store", v->st->path);
 	jsonout_bool(&j, "fixup", v->desc->fixup);
+	jsonout_bool(&j, "flat", flatten_is_there(v->st, v->digest));
 	jsonout_string(&j, "platform", platform_text(&c->platform).s);
 	jsonout_number(&j, "compressed_bytes", stored_compressed_bytes(v->stored));
 	jsonout_strings(&j, "env", c->env, c->env_count);
@@ -245,6 +247,8 @@ static void print_image(const struct image_view *v, FILE *out)
 		print_layer(v, i, out);
 	if (v->desc->fixup)
 		fprintf(out, "fix-up layer: on top of these\n");
+	if (flatten_is_there(v->st, v->digest))
+		fprintf(out, "merged tree: in place of these\n");
 }
 
 int report_inspect(const struct store *st, const struct ref *ref, bool json, FILE *out,

@@ -241,7 +241,13 @@ fixup_dir() { echo "$T/s/images/sha256/"*/fixup/tree; }
 	not grep -q fixup "$T"/s/images/sha256/*/descriptor
 	expect 0 imgfetch --store="$T/s" inspect --json "oci:$T/l"
 	prints '"fixup": false'
+	prints '"flat": false'
 	is "$(cat "$(layer_dir 1).facts")" $'isolate-facts 1\nimplied .\nimplied other\nend 3'
+	expect 0 imgfetch --store="$T/s" flatten "oci:$T/l"
+	expect 0 imgfetch --store="$T/s" inspect --json "oci:$T/l"
+	prints '"flat": true'
+	expect 0 imgfetch --store="$T/s" inspect "oci:$T/l"
+	prints "merged tree: in place of these"
 }
 
 @test "layers: rule 5: hard links to names of all forms, also of lower layers" {

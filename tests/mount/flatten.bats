@@ -37,6 +37,8 @@ names() { find "$1" -mindepth 1 -printf '%P %y %m %s\n' | sort; }
 	expect 0 im umount "$T/m"
 	expect 0 flatten localhost/flat:1
 	is "$output" "merged its layers into one tree"
+	expect 0 flatten --json localhost/flat:1
+	is "$(xargs <<<"$output")" "{ reference: localhost/flat:1, digest: sha256:$hex, flat: true, changed: false }"
 	is "$(stat -c %a "$(flat "$hex")")" 700
 	diff "$T/want" <(tree_of "$(flat "$hex")/tree") || fail "the tree differs"
 	is "$(getfattr -Rhd -m user.overlay "$(flat "$hex")")" ''
@@ -58,6 +60,9 @@ names() { find "$1" -mindepth 1 -printf '%P %y %m %s\n' | sort; }
 	expect 0 im umount "$T/m"
 	expect 0 flatten localhost/flat:1
 	is "$output" "that was done already"
+	expect 0 flatten --json --remove localhost/flat:1
+	is "$(xargs <<<"$output")" "{ reference: localhost/flat:1, digest: sha256:$hex, flat: false, changed: true }"
+	expect 0 flatten localhost/flat:1
 	expect 0 flatten --remove localhost/flat:1
 	is "$output" "removed the merged tree"
 	[[ ! -e $(flat "$hex") ]] || fail "it is still there"
@@ -167,7 +172,9 @@ names() { find "$1" -mindepth 1 -printf '%P %y %m %s\n' | sort; }
 @test "flatten: needs an image, one operand, and nothing else" {
 	expect 2 flatten
 	expect 4 flatten localhost/none:1
-	expect 2 flatten --json localhost/none:1
+	expect 4 flatten --json localhost/none:1
+	is "$output" ""
+	expect 2 flatten --images localhost/none:1
 	expect 2 imgfetch --store="$T/s" rm --remove localhost/none:1
 	says "rm has no option --remove"
 }
