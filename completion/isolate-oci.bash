@@ -24,7 +24,7 @@ _isolate_oci_read_help() {
 			[[ ! $letter ]] || opt_arg[-$letter]=$arg
 		elif [[ ${#long_options[@]} -eq 0 && $line =~ $re_command ]]; then
 			[[ ${BASH_REMATCH[3]} == "$program" ]] ||
-				command_args[${BASH_REMATCH[3]}]=${BASH_REMATCH[4]//[].[]/}
+				command_args[${BASH_REMATCH[3]}]=${BASH_REMATCH[4]//[\]\[]/}
 		fi
 	done < <(command "$program" --help 2>/dev/null)
 }
@@ -148,6 +148,9 @@ _isolate_oci() {
 	else
 		# shellcheck disable=SC2206 # words of capital letters
 		words=(${command_args[$command]:-})
+		# REF... stands for this and all that follow.
+		[[ ${#words[@]} -eq 0 || ${words[-1]} != *... || $operands -lt ${#words[@]} ]] ||
+			operands=$((${#words[@]} - 1))
 		_isolate_oci_argument "${words[operands]:-}" "$word"
 	fi
 	# The shell replaces only what follows the last character at which it breaks words.
