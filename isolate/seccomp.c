@@ -163,6 +163,8 @@ static const struct rule rules[] = {
 	 * anybody may make one (Linux 5.8). */
 	{SC_mknod, 0, EPERM, {MASKED_IN(1, S_IFMT, S_IFCHR, S_IFBLK)}},
 	{SC_mknodat, 0, EPERM, {MASKED_IN(2, S_IFMT, S_IFCHR, S_IFBLK)}},
+	/* One more way to make one; file systems that have it not say so, too. */
+	{SC_renameat2, 0, EINVAL, {ANY(4, RENAME_WHITEOUT)}},
 	/* A set-id program left behind would be the caller's, or from a directory of his bound
 	 * writable, the box user's: whoever starts it outside could kill and trace the programs of
 	 * the box's next owner. In openat2 the mode is behind a pointer. */

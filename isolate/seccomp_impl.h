@@ -63,6 +63,7 @@
 	X(process_vm_writev)                                                                       \
 	X(quotactl)                                                                                \
 	X(quotactl_fd)                                                                             \
+	X(renameat2)                                                                               \
 	X(request_key)                                                                             \
 	X(setns)                                                                                   \
 	X(setrlimit)                                                                               \

@@ -79,6 +79,7 @@ for ring in rings():
 @test "seccomp: no character devices, but fifos" {
 	probe calls
 	all_are EPERM whiteout whiteout-above
+	all_are EINVAL whiteout-rename
 	all_are ok fifo
 }
 

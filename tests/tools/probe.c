@@ -80,6 +80,7 @@ static const struct call {
 	{"tioclinux-above", SYS_ioctl, {0, TIOCLINUX | ABOVE, (long)"\2"}},
 	{"whiteout", SYS_mknodat, {AT_FDCWD, (long)"/tmp/w", S_IFCHR | 0666, 0}},
 	{"whiteout-above", SYS_mknodat, {AT_FDCWD, (long)"/tmp/w", S_IFCHR | 0666 | ABOVE, 0}},
+	{"whiteout-rename", SYS_renameat2, {AT_FDCWD, (long)"/tmp/w", AT_FDCWD, (long)"/tmp/x", 4}},
 	{"fifo", SYS_mknodat, {AT_FDCWD, (long)"/tmp/fifo", S_IFIFO | 0666, 0}},
 	{"newer", 470, {0}},
 };

@@ -162,6 +162,8 @@ static const struct call_row {
 	 4,
 	 FAILS(EPERM),
 	 FAILS(EPERM)},
+	{"renameat2 whiteout", SYS_renameat2, {0, 0, 0, 0, 4}, 0x10, FAILS(EINVAL), FAILS(EINVAL)},
+	{"renameat2 exchange", SYS_renameat2, {0, 0, 0, 0, 2}, 0x10, ALLOW, ALLOW},
 	{"prlimit core", SYS_prlimit64, {0, RLIMIT_CORE, 16}, 2, FAILS(0), FAILS(0)},
 	{"prlimit core, high pointer",
 	 SYS_prlimit64,
