@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
 #include <search.h>
 #include <stdio.h>
@@ -35,15 +36,19 @@ struct unpacker {
 	size_t dir_count;
 	size_t dir_space;
 	void *linked; /* tsearch(3) tree of struct linked: files with several names, of any layer */
+	/* A directory in the merged tree, until it is complete: further names of what is in linked.
+	 * Layers above may replace those in the tree, and a new file may even get the old one's
+	 * inode; from here there is a way to it all the same. */
+	int held_fd; /* -1: not needed so far */
+	char held[32];
+	uint64_t held_count;
 };
 
-/* A file that was copied, under the name it got first. A layer above may replace what has that
- * name; names of one file in several layers are in an image's fix-up layer. */
+/* A file that was copied, and its name in held_fd. */
 struct linked {
 	dev_t dev;
 	ino_t ino;
-	char *rel;
-	ino_t copy_ino;
+	char name[24];
 };
 
 static int compare_linked(const void *a, const void *b)
@@ -55,14 +60,6 @@ static int compare_linked(const void *a, const void *b)
 	if (x->ino != y->ino)
 		return x->ino < y->ino ? -1 : 1;
 	return 0;
-}
-
-static void free_linked(void *p)
-{
-	struct linked *l = p;
-
-	free(l->rel);
-	free(l);
 }
 
 static void forget_layer(struct unpacker *u)
@@ -120,44 +117,65 @@ static int link_again(struct unpacker *u, const struct place *p, struct err *e)
 {
 	const struct linked key = {.dev = p->st.st_dev, .ino = p->st.st_ino};
 	struct linked *const *found = tfind(&key, &u->linked, compare_linked);
-	struct stat st;
 
 	if (!found)
 		return 0;
-	/* By its path again, since it may be gone; and there is nothing but ours in the tree. */
-	auto_fd copy = path_open_beneath(u->target_fd, (*found)->rel, O_PATH | O_NOFOLLOW, 0);
-	if (copy < 0 || fstat(copy, &st) < 0 || st.st_ino != (*found)->copy_ino)
+	if (linkat(u->held_fd, (*found)->name, p->dst, p->name, 0) == 0)
+		return 1;
+	return errno == EMLINK ? 0 : copy_fault("link", p->what, e);
+}
+
+static int make_held(struct unpacker *u, struct err *e)
+{
+	uint64_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_sys(e, ERR_SYSTEM, "getrandom");
+	if (text_format(u->held, sizeof(u->held), ".imgmount-%016" PRIx64, random) < 0)
+		return err_sys(e, ERR_BUG, "name a directory");
+	if (mkdirat(u->target_fd, u->held, 0700) < 0)
+		return copy_fault("create", u->held, e);
+	u->held_fd = path_open_beneath(u->target_fd, u->held, O_PATH | O_DIRECTORY, 0);
+	return u->held_fd < 0 ? copy_fault("open", u->held, e) : 0;
+}
+
+/* Nothing that was copied is to get further names. */
+static int forget_copies(struct unpacker *u, struct err *e)
+{
+	tdestroy(u->linked, free);
+	u->linked = NULL;
+	if (u->held_fd < 0)
 		return 0;
-	if (linkat(u->target_fd, (*found)->rel, p->dst, p->name, 0) < 0)
-		return copy_fault("link", p->what, e);
-	return 1;
+	cleanup_fd(&u->held_fd);
+	return path_remove_tree(u->target_fd, u->held, e);
 }
 
 static int remember_link(struct unpacker *u, const struct place *p, struct err *e)
 {
-	struct linked *l = malloc(sizeof(*l));
-	struct linked **found = NULL;
-	struct stat st;
+	struct linked **found;
 
-	if (fstatat(p->dst, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (u->held_fd < 0 && make_held(u, e) < 0)
+		return -1;
+	struct linked *l = malloc(sizeof(*l));
+	if (!l)
+		return err_sys(e, ERR_SYSTEM, "unpack");
+	*l = (struct linked){.dev = p->st.st_dev, .ino = p->st.st_ino};
+	if (text_format(l->name, sizeof(l->name), "%" PRIu64, u->held_count++) < 0 ||
+	    linkat(p->dst, p->name, u->held_fd, l->name, 0) < 0) {
+		/* There are file systems without hard links. */
+		int ret =
+			errno == EPERM || errno == EOPNOTSUPP ? 0 : copy_fault("link", p->what, e);
 		free(l);
-		return copy_fault("look at", p->what, e);
+		return ret;
 	}
-	if (l)
-		*l = (struct linked){.dev = p->st.st_dev,
-				     .ino = p->st.st_ino,
-				     .rel = strdup(p->what),
-				     .copy_ino = st.st_ino};
-	if (l && l->rel)
-		found = tsearch(l, &u->linked, compare_linked);
+	found = tsearch(l, &u->linked, compare_linked);
 	if (!found) {
-		if (l)
-			free_linked(l);
+		free(l);
 		return err_sys(e, ERR_SYSTEM, "unpack");
 	}
 	if (*found != l) {
-		/* The first copy has been replaced. */
-		free_linked(*found);
+		/* The first copy takes no more names. */
+		free(*found);
 		*found = l;
 	}
 	return 0;
@@ -198,7 +216,7 @@ static int place_file(struct unpacker *u, const struct place *p, struct err *e)
 {
 	const struct copy_opts copy = {.share = u->opts->by == UNPACK_REFLINK,
 				       .stop = u->opts->stop};
-	bool several = S_ISREG(p->st.st_mode) && p->st.st_nlink > 1;
+	bool several = p->st.st_nlink > 1;
 	/* Fifos are made anew; sockets and devices are refused (copy_special). */
 	bool linkable = S_ISREG(p->st.st_mode) || S_ISLNK(p->st.st_mode);
 	int done = u->link && linkable ? link_layer(u, p, e) : 0;
@@ -207,9 +225,10 @@ static int place_file(struct unpacker *u, const struct place *p, struct err *e)
 		done = link_again(u, p, e);
 	if (done != 0)
 		return done < 0 ? -1 : 0;
-	if (!S_ISREG(p->st.st_mode))
-		return copy_special(p->src, p->dst, p->name, &p->st, p->what, e);
-	if (copy_regular(p->src, p->dst, p->name, &p->st, &copy, p->what, e) < 0)
+	done = S_ISREG(p->st.st_mode)
+		       ? copy_regular(p->src, p->dst, p->name, &p->st, &copy, p->what, e)
+		       : copy_special(p->src, p->dst, p->name, &p->st, p->what, e);
+	if (done < 0)
 		return -1;
 	return several ? remember_link(u, p, e) : 0;
 }
@@ -294,6 +313,21 @@ static int apply_dir(struct unpacker *u, const char *rel, struct err *e)
 	return errno == 0 ? 0 : copy_fault("list", rel, e);
 }
 
+/* What layers below have set on a directory that this one gives again: copy_meta only adds. */
+static int clear_xattrs(int fd, const char *what, struct err *e)
+{
+	char names[XATTR_LIST_MAX];
+	ssize_t len = flistxattr(fd, names, sizeof(names));
+
+	if (len < 0)
+		return errno == ENOTSUP ? 0 : copy_fault("list attributes of", what, e);
+	for (const char *name = names; name < names + len; name += strlen(name) + 1) {
+		if (strncmp(name, "user.", 5) == 0 && fremovexattr(fd, name) < 0)
+			return copy_fault("remove an attribute of", what, e);
+	}
+	return 0;
+}
+
 static int finish_dir(const struct unpacker *u, const char *rel, struct err *e)
 {
 	struct stat st;
@@ -302,13 +336,16 @@ static int finish_dir(const struct unpacker *u, const char *rel, struct err *e)
 
 	if (src < 0 || dst < 0 || fstat(src, &st) < 0)
 		return copy_fault("open", rel, e);
+	if (!u->first && strcmp(rel, ".") != 0 && clear_xattrs(dst, rel, e) < 0)
+		return -1;
 	return copy_meta(src, dst, &st, rel, e);
 }
 
 /* The whole layer but for the metadata of its topmost directory. */
 static int apply_layer(struct unpacker *u, struct err *e)
 {
-	if (!u->first && is_opaque(u->layer_fd) && path_remove_contents(u->target_fd, ".", e) < 0)
+	if (!u->first && is_opaque(u->layer_fd) &&
+	    (forget_copies(u, e) < 0 || path_remove_contents(u->target_fd, ".", e) < 0))
 		return -1;
 	if (add_dir(u, ".", ".", e) < 0)
 		return -1;
@@ -328,7 +365,8 @@ static int apply_layer(struct unpacker *u, struct err *e)
 static int merge(const struct layers *l, int target_fd, const struct unpack_opts *o, struct err *e)
 {
 	bool links = o->by == UNPACK_ANYHOW || o->by == UNPACK_WITHIN || o->by == UNPACK_LINK;
-	struct unpacker u = {.opts = o, .link = links, .target_fd = target_fd, .first = true};
+	struct unpacker u = {
+		.opts = o, .link = links, .target_fd = target_fd, .held_fd = -1, .first = true};
 	int ret = 0;
 
 	if (fchmod(target_fd, 0700) < 0)
@@ -339,11 +377,14 @@ static int merge(const struct layers *l, int target_fd, const struct unpack_opts
 		u.layer_fd = layer;
 		ret = layer < 0 ? copy_fault("open", "a layer", e) : apply_layer(&u, e);
 		if (ret == 0 && i == 0)
+			ret = forget_copies(&u, e);
+		if (ret == 0 && i == 0)
 			ret = finish_dir(&u, ".", e);
 		forget_layer(&u);
 		u.first = false;
 	}
-	tdestroy(u.linked, free_linked);
+	tdestroy(u.linked, free);
+	cleanup_fd(&u.held_fd);
 	return ret;
 }
 

@@ -292,6 +292,42 @@ fixup_dir() { echo "$T/s/images/sha256/"*/fixup/tree; }
 	[[ ! -e $(fixup_dir)/moot ]] || fail "moot is there"
 }
 
+@test "layers: rule 5: names of one file stay together in copies, whatever becomes of the first" {
+	need python3 tar gzip
+	image 1 2 <<-'E'
+		layer 1
+		file a data=old
+		hard b to=a
+		file c data=old
+		hard d to=c
+		file solo data=old
+		sym link to=nothing
+		hard link2 to=link
+		fifo pipe
+		hard pipe2 to=pipe
+		layer 2
+		hard a2 to=a
+		hard c2 to=d
+		hard solo2 to=solo
+		hard link3 to=link
+		file a data=new
+		file d data=new
+		file solo data=new
+		file link data=new
+	E
+	pulled
+	expect 0 imgmount --store="$T/s" --by=copy unpack "oci:$T/l" "$T/copy"
+	diff <(shape "$T/u" times) <(shape "$T/copy" times) || fail "copied it differs"
+	local how
+	for how in u copy; do
+		is "$(cd "$T/$how" && cat a a2 b c c2 d link solo solo2)" newoldoldoldoldnewnewnewold
+		# (-ef would follow the links.)
+		is "$(cd "$T/$how" && stat -c %i a2 b c c2 link2 link3 pipe pipe2 | uniq -c | awk '{print $1}')" \
+			$'2\n2\n2\n2'
+		is "$(cd "$T/$how" && echo .[!.]*)" '.[!.]*'
+	done
+}
+
 @test "layers: rule 5: hard links to nothing, directories, devices and whiteouts are refused" {
 	local how what
 	for how in 'missing nope in_no_layer_below' 'dir d a_directory' 'lower_dir low a_directory' \
