@@ -358,11 +358,12 @@ int layerdir_no_whiteouts(const struct entry_name *name, struct err *e)
 }
 
 int layerdir_make_dir(struct layerdir *ld, const struct entry_name *name,
-		      const struct entry_meta *m, struct err *e)
+		      const struct entry_meta *m, bool *again, struct err *e)
 {
 	const char *base = name->path + name->base;
 	enum made made;
 
+	*again = true;
 	if (name->len == 0)
 		/* It stays the owner's of the store, by which it is told from what others put
 		 * there. To rename a directory elsewhere its owner needs to be able to write it. */
@@ -372,6 +373,7 @@ int layerdir_make_dir(struct layerdir *ld, const struct entry_name *name,
 	if (parent < 0 ||
 	    make_one_dir(ld, parent, base, name->path, name->len, m->mode, true, &made, e) < 0)
 		return -1;
+	*again = made == FOUND;
 	/* A directory given twice may have had another owner the first time. */
 	if (ld->keep_owners && (made == FOUND || m->uid != ld->euid || m->gid != ld->egid) &&
 	    fchownat(parent, base, m->uid, m->gid, AT_SYMLINK_NOFOLLOW) < 0 &&

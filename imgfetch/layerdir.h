@@ -41,8 +41,9 @@ int layerdir_resolve(struct layerdir *ld, struct entry_name *name, bool whole,
  * all its contents, a directory given again keeps them. A parent that is no directory is refused:
  * here nothing is ever reached through a symbolic link. Errors: ERR_VERIFY, ERR_DISK, ERR_SYSTEM.
  */
+/* *again: it was there; also for the root. Then attributes of an earlier entry may be left. */
 int layerdir_make_dir(struct layerdir *ld, const struct entry_name *name,
-		      const struct entry_meta *m, struct err *e) NODISCARD;
+		      const struct entry_meta *m, bool *again, struct err *e) NODISCARD;
 /* An empty file, open for writing: fd or -1. Write, then layerdir_close_file. for_xattrs: the file
  * stays writable by its owner until then. */
 int layerdir_make_file(struct layerdir *ld, const struct entry_name *name,

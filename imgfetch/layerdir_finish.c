@@ -221,13 +221,16 @@ static int apply_note(struct layerdir *ld, const struct dir_note *n, struct err 
 	}
 	if (fd < 0)
 		return layerdir_fail(e, "open", n->path);
+	struct file_entry f = {.type = FILE_DIR, .path = n->path};
+	if (*n->path != '\0' && listwriter_hash_dir(ld->list, fd, &f, e) < 0)
+		return -1;
 	/* Always: a chown may have cleared bits, a second entry may have changed its mind. */
 	if (fchmod(fd, n->mode) < 0)
 		return layerdir_fail(e, "set the mode of", n->path);
 	if (futimens(fd, times) < 0)
 		return layerdir_fail(e, "set the time of", n->path);
 	/* The root comes last, with or without an entry of its own. */
-	return *n->path == '\0' ? 0 : listwriter_add_dir(ld->list, fd, n->path, e);
+	return *n->path == '\0' ? 0 : listwriter_add_dir(ld->list, fd, &f, e);
 }
 
 int layerdir_finish(struct layerdir *ld, struct layerdir_counts *counts, struct facts *facts,
@@ -249,7 +252,9 @@ int layerdir_finish(struct layerdir *ld, struct layerdir_counts *counts, struct 
 		if (apply_note(ld, &ld->notes[i], e) < 0)
 			return -1;
 	}
-	if (listwriter_add_dir(ld->list, ld->fd, "", e) < 0)
+	struct file_entry root = {.type = FILE_DIR, .path = ""};
+	if (listwriter_hash_dir(ld->list, ld->fd, &root, e) < 0 ||
+	    listwriter_add_dir(ld->list, ld->fd, &root, e) < 0)
 		return -1;
 	*counts = c;
 	return 0;

@@ -106,21 +106,25 @@ int listwriter_add_at(struct listwriter *w, int parent, const char *base,
 	return listwriter_add(w, f, &sb, e);
 }
 
-int listwriter_add_dir(struct listwriter *w, int fd, const char *path, struct err *e)
+int listwriter_hash_dir(struct listwriter *w, int fd, struct file_entry *f, struct err *e)
 {
-	struct file_entry f = {.type = FILE_DIR, .path = path};
+	int r = w ? filehash_xattrs(fd, &f->xattrs, e) : 0;
+
+	if (r < 0)
+		return err_wrap(e, "'%s'", text_quote(f->path).s);
+	f->has_xattrs = r > 0;
+	return 0;
+}
+
+int listwriter_add_dir(struct listwriter *w, int fd, const struct file_entry *f, struct err *e)
+{
 	struct stat sb;
-	int r;
 
 	if (!w)
 		return 0;
-	r = filehash_xattrs(fd, &f.xattrs, e);
-	if (r < 0)
-		return err_wrap(e, "'%s'", text_quote(path).s);
-	f.has_xattrs = r > 0;
 	if (fstat(fd, &sb) < 0)
-		return look_failed(path, e);
-	return listwriter_add(w, &f, &sb, e);
+		return look_failed(f->path, e);
+	return listwriter_add(w, f, &sb, e);
 }
 
 int listwriter_add_name(struct listwriter *w, enum file_type type, const char *path,

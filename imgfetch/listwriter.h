@@ -23,11 +23,14 @@ int listwriter_add(struct listwriter *w, const struct file_entry *f, const struc
 		   struct err *e) NODISCARD;
 
 /* The same where there may be no list (w NULL), which is success. Of what has the name `base` in
- * the directory `parent`; of a directory that has got all it will have, by a descriptor that can
- * read its attributes; of a link or whiteout. */
+ * the directory `parent`; of a directory that has got all it will have, with what was hashed while
+ * its mode let its owner read its attributes; of a link or whiteout. */
 int listwriter_add_at(struct listwriter *w, int parent, const char *base,
 		      const struct file_entry *f, struct err *e) NODISCARD;
-int listwriter_add_dir(struct listwriter *w, int fd, const char *path, struct err *e) NODISCARD;
+int listwriter_hash_dir(struct listwriter *w, int fd, struct file_entry *f,
+			struct err *e) NODISCARD;
+int listwriter_add_dir(struct listwriter *w, int fd, const struct file_entry *f,
+		       struct err *e) NODISCARD;
 int listwriter_add_name(struct listwriter *w, enum file_type type, const char *path,
 			const char *target, struct err *e) NODISCARD;
 

@@ -3,6 +3,7 @@
 #include "imgfetch/unpack.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -258,19 +259,40 @@ static int do_file(struct unpack *u, struct err *e)
 	return 0;
 }
 
+/* Of several entries of a directory the last counts. */
+static int clear_xattrs(struct unpack *u, int fd, struct err *e)
+{
+	char names[XATTR_LIST_MAX];
+	ssize_t len = flistxattr(fd, names, sizeof(names));
+
+	if (len < 0 && errno != EOPNOTSUPP)
+		goto failed;
+	for (const char *n = names; len > 0 && n < names + len; n += strlen(n) + 1) {
+		if (xattr_kept(n) && fremovexattr(fd, n) < 0)
+			goto failed;
+	}
+	return 0;
+failed:
+	return err_sys(e, layerdir_errno_kind(errno), "remove an extended attribute of '%s'",
+		       text_quote(u->name.path).s);
+}
+
 static int do_dir(struct unpack *u, struct err *e)
 {
-	if (layerdir_make_dir(u->dir, &u->name, &u->meta, e) < 0)
+	bool again, xattrs;
+
+	if (layerdir_make_dir(u->dir, &u->name, &u->meta, &again, e) < 0)
 		return -1;
 	u->info.directories++;
 	if (u->name.len == 0)
 		u->root_mode_given = true;
-	if (!sort_xattrs(u, true))
+	xattrs = sort_xattrs(u, true);
+	if (!xattrs && !again)
 		return 0;
 	auto_fd fd = layerdir_open_dir(u->dir, &u->name, e);
-	if (fd < 0)
+	if (fd < 0 || (again && clear_xattrs(u, fd, e) < 0))
 		return -1;
-	return set_xattrs(u, fd, e);
+	return xattrs ? set_xattrs(u, fd, e) : 0;
 }
 
 static int do_symlink(struct unpack *u, struct err *e)

@@ -224,6 +224,26 @@ fixup_dir() { echo "$T/s/images/sha256/"*/fixup/tree; }
 	prints '"fixup": true'
 }
 
+@test "layers: rule 4: attributes of a directory are those of its last entry" {
+	need python3 getfattr
+	image 1 2 <<-'E'
+		layer 1
+		dir below pax.SCHILY.xattr.user.old=1 pax.SCHILY.xattr.user.both=1
+		dir twice pax.SCHILY.xattr.user.old=1 pax.SCHILY.xattr.user.both=1
+		dir twice pax.SCHILY.xattr.user.both=2
+		layer 2
+		dir below pax.SCHILY.xattr.user.both=2
+	E
+	pulled
+	expect 0 imgfetch --store="$T/s" flatten "oci:$T/l"
+	expect 0 imgmount --store="$T/s" unpack "oci:$T/l" "$T/flat"
+	local dir
+	for dir in "$T"/{u,flat}/{below,twice}; do
+		is "$(getfattr --absolute-names -d -m '^user' "$dir" | grep =)" 'user.both="2"'
+	done
+	expect 0 imgfetch --store="$T/s" verify
+}
+
 @test "layers: rule 4: images that need no fix-up layer have none" {
 	need getfattr
 	image a b <<-'E'
@@ -506,6 +526,8 @@ fixup_dir() { echo "$T/s/images/sha256/"*/fixup/tree; }
 		file d/h data=x mode=0
 		file late/f data=x
 		dir late mode=1777 mtime=4000
+		file closed/f data=x
+		dir closed mode=0 pax.SCHILY.xattr.user.x=1
 	E
 	umask 077
 	pulled
