@@ -148,6 +148,7 @@ static void put_line(struct progress *p, const char *line)
 		draw(p, clock_mono_ns());
 }
 
+PRINTF(3, 0)
 static void put_message(struct progress *p, const char *prefix, const char *fmt, va_list ap)
 {
 	char line[1024];

@@ -3,11 +3,12 @@
 #include "imgfetch/config.h"
 #include "tests/fuzz/fuzz.h"
 
-#define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define HEX16	  "0123456789abcdef"
+#define BY_DIGEST "a.example/b/c@sha256:" HEX16 HEX16 HEX16 HEX16
 
 const char fuzz_name[] = "fetchconfig";
 
-static const char *const names[] = {"python", "a.example/b/c@sha256:" HEX64, "localhost:5000/a/b",
+static const char *const names[] = {"python", BY_DIGEST, "localhost:5000/a/b",
 				    "x.y.example.com/team/x"};
 
 /* Whatever the rules say, a place to ask is a name that a reference could have. */

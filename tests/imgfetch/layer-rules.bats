@@ -239,7 +239,7 @@ fixup_dir() { echo "$T/s/images/sha256/"*/fixup/tree; }
 	expect 0 imgmount --store="$T/s" unpack "oci:$T/l" "$T/flat"
 	local dir
 	for dir in "$T"/{u,flat}/{below,twice}; do
-		is "$(getfattr --absolute-names -d -m '^user' "$dir" | grep =)" 'user.both="2"'
+		is "$(getfattr --absolute-names -d -m '^user' "$dir" | grep '=')" 'user.both="2"'
 	done
 	expect 0 imgfetch --store="$T/s" verify
 }
