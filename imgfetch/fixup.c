@@ -140,6 +140,8 @@ static int only_hides(const struct fixup *f, size_t layer, const char *path, str
 			break;
 		if (d && (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0))
 			continue;
+		if (fixup_spend(f, FIXUP_STEPS_ASK, e) < 0)
+			return -1;
 		if (!d || !fixup_join(sub, path, d->d_name) ||
 		    fstatat(fd, d->d_name, &sb, AT_SYMLINK_NOFOLLOW) < 0)
 			return err_sys(e, ERR_SYSTEM, "list '%s' of layer sha256:%s",
@@ -242,6 +244,8 @@ static int move_content(struct fixup *f, struct moves *m, size_t layer, const ch
 			break;
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
+		if (fixup_spend(f, FIXUP_STEPS_ASK, e) < 0)
+			return -1;
 		if (!fixup_join(from_path, from, d->d_name) || !fixup_join(to_path, to, d->d_name))
 			return err_set(e, ERR_VERIFY,
 				       "layer sha256:%s: '%s/%s' leads to too long a name",
@@ -465,6 +469,8 @@ static void fini(struct fixup *f)
 static int read_facts(struct fixup *f, const struct digest *layers, size_t count, bool *any,
 		      struct err *e)
 {
+	size_t bytes = 0;
+
 	f->layers = calloc(count, sizeof(*f->layers));
 	if (!f->layers)
 		return err_sys(e, ERR_SYSTEM, "remember %zu layers", count);
@@ -475,6 +481,12 @@ static int read_facts(struct fixup *f, const struct digest *layers, size_t count
 		if (facts_read(f->st, &layers[i], &l->facts, e) < 0)
 			return -1;
 		f->layer_count++;
+		bytes += l->facts.bytes;
+		if (bytes > FIXUP_FACTS_BYTES_MAX)
+			return err_set(e, ERR_VERIFY,
+				       "its layers leave too much to each other: names of more "
+				       "than %zu MiB",
+				       FIXUP_FACTS_BYTES_MAX >> 20);
 		*any |= l->facts.count > 0;
 	}
 	return 0;
@@ -567,7 +579,8 @@ int fixup_make(const struct store *st, const struct digest *layers, size_t count
 	       const struct digest *shown, size_t shown_count, int image_fd, bool *made,
 	       struct err *e)
 {
-	struct fixup f = {.st = st};
+	uint64_t steps = 0;
+	struct fixup f = {.st = st, .steps = &steps};
 	bool facts = false, done = false;
 	int r = read_facts(&f, layers, count, &facts, e);
 

@@ -12,7 +12,7 @@
  * all of the image, bottom first; shown: those of them that are stacked (commit_visible_layers).
  * All must be in the store. Looks only at names that the layers' facts have, and at nothing where
  * there are none. Does not sync. ERR_VERIFY: a hard link to what no layer has, which the text
- * names; ERR_DISK, ERR_SYSTEM. */
+ * names, or more to settle than isolate-image(5) allows; ERR_DISK, ERR_SYSTEM. */
 int fixup_make(const struct store *st, const struct digest *layers, size_t count,
 	       const struct digest *shown, size_t shown_count, int image_fd, bool *made,
 	       struct err *e) NODISCARD;

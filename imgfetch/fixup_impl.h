@@ -48,7 +48,17 @@ struct fixup {
 	size_t layer_count, shown_count;
 	struct node *root;
 	void *index; /* tsearch(3) tree of all nodes by path; owns them */
+	size_t node_count;
+	uint64_t *steps; /* taken so far; apart, since looking changes nothing else */
 };
+
+/* Some kilobytes of archive can lead a million names through symbolic links, or have 500 layers
+ * asked for each name of each other. Per image; ordinary ones stay far below. */
+#define FIXUP_NODES_MAX	      200000
+#define FIXUP_FACTS_BYTES_MAX ((size_t)64 << 20)
+#define FIXUP_STEPS_MAX	      UINT64_C(2000000000)
+/* What asking the file system counts, where a comparison in memory is one step. */
+#define FIXUP_STEPS_ASK 500
 
 /* Which entries count. */
 struct view {
@@ -70,6 +80,8 @@ struct state {
 
 /* --- fixup_tree.c --- */
 
+/* Take note of steps; ERR_VERIFY when they are too many. */
+int fixup_spend(const struct fixup *f, uint64_t steps, struct err *e) NODISCARD;
 /* The node of a canonical path, with what the layers have there. NULL on error. */
 struct node *fixup_node(struct fixup *f, const char *path, struct err *e);
 /* Let the layer have something at the node that it has not, or has elsewhere. src_path is copied,
@@ -78,9 +90,9 @@ int fixup_patch(struct node *n, size_t layer, enum what what, bool opaque, bool 
 		size_t src_layer, const char *src_path, struct err *e) NODISCARD;
 /* What the layer itself has there, or NULL. */
 const struct at_layer *fixup_own(const struct node *n, size_t layer);
-/* State of a node below a directory of this floor. Pure. */
+/* State of a node below a directory of this floor. Pure, but that it takes steps. */
 struct state fixup_look(const struct fixup *f, const struct node *n, unsigned floor, struct view v);
-/* The same from the root down. Pure. */
+/* The same from the root down. */
 struct state fixup_state(const struct fixup *f, const struct node *n, struct view v);
 /* Follow the symbolic links on the way, and (whole) at the end, as a lookup with the image as root
  * directory would; out: ENTRY_PATH_MAX bytes. What is not there is taken as it stands. 1; 0: leads

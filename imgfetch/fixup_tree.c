@@ -37,6 +37,16 @@ const char *fixup_path(const struct node *n, const struct at_layer *en)
 	return en->src_path ? en->src_path : n->path;
 }
 
+int fixup_spend(const struct fixup *f, uint64_t steps, struct err *e)
+{
+	*f->steps += steps;
+	if (*f->steps <= FIXUP_STEPS_MAX)
+		return 0;
+	return err_set(e, ERR_VERIFY,
+		       "its layers leave too much to each other: settling that "
+		       "takes too many steps");
+}
+
 /* --- what layers have ---------------------------------------------------------------------- */
 
 int fixup_is_opaque(struct fixup *f, size_t layer, const char *path, bool *opaque, struct err *e)
@@ -124,6 +134,8 @@ static int look_into_layer(struct fixup *f, struct node *n, size_t layer, struct
 	struct at_layer en = {.pos = 2 * (unsigned)layer, .src_layer = layer, .what = WHAT_OTHER};
 	struct stat sb = {.st_mode = S_IFDIR};
 
+	if (fixup_spend(f, FIXUP_STEPS_ASK, e) < 0)
+		return -1;
 	if (n->parent) {
 		auto_fd fd = path_open_beneath(l->fd, n->path, O_PATH | O_NOFOLLOW, 0);
 		if (fd < 0 && (errno == ENOENT || errno == ENAMETOOLONG))
@@ -171,6 +183,8 @@ struct node *fixup_node(struct fixup *f, const char *path, struct err *e)
 	const char *slash = strrchr(path, '/');
 	struct node *parent = NULL;
 
+	if (fixup_spend(f, 1, e) < 0)
+		return NULL;
 	if (found)
 		return *found;
 	if (*path) {
@@ -182,6 +196,12 @@ struct node *fixup_node(struct fixup *f, const char *path, struct err *e)
 		if (!parent)
 			return NULL;
 	}
+	if (f->node_count == FIXUP_NODES_MAX) {
+		(void)err_set(e, ERR_VERIFY,
+			      "its layers leave too much to each other: more than %d names",
+			      FIXUP_NODES_MAX);
+		return NULL;
+	}
 	struct node *n = calloc(1, sizeof(*n));
 	if (n)
 		n->path = strdup(path);
@@ -192,6 +212,7 @@ struct node *fixup_node(struct fixup *f, const char *path, struct err *e)
 		(void)err_sys(e, ERR_SYSTEM, "remember a name of the image");
 		return NULL;
 	}
+	f->node_count++;
 	slash = strrchr(n->path, '/');
 	n->name = slash ? slash + 1 : n->path;
 	n->parent = parent;
@@ -220,6 +241,7 @@ struct state fixup_look(const struct fixup *f, const struct node *n, unsigned fl
 	struct state s = {.floor = floor};
 	bool open = true; /* directories below still add to the content */
 
+	*f->steps += 1 + n->entry_count;
 	for (size_t i = n->entry_count; i-- > 0;) {
 		const struct at_layer *en = &n->entries[i];
 		if (!counts(f, en, v))
@@ -279,6 +301,8 @@ static int put_link(struct fixup *f, struct walk *w, const struct node *n,
 				       O_PATH | O_NOFOLLOW, 0);
 	ssize_t len = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
 
+	if (fixup_spend(f, FIXUP_STEPS_ASK, e) < 0)
+		return -1;
 	if (len < 0)
 		return err_sys(e, ERR_SYSTEM, "read the link '%s'", text_quote(n->path).s);
 	target[len] = '\0';

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What an image may cost: --max-layer-size and the others, on the command line and in imgfetch.cf.
 load ../lib/common
+load ../lib/layout
 
 # Layers: 100 kB and 400 kB of files; v1 is the first, v2 has both.
 setup_file() {
@@ -66,4 +67,24 @@ refused() {
 	expect 2 pull --max-image-size=0
 	expect 2 imgfetch list --max-ratio=2
 	says "list has no option --max-..."
+}
+
+@test "pull: layers that lead hundreds of thousands of names through links are refused" {
+	need python3
+	local i deep
+	deep=$(printf '/x%.0s' {1..248})
+	{
+		echo layer one
+		for i in {1..900}; do echo "sym s$i to=d$i$deep"; done
+		echo layer two
+		for i in {1..900}; do echo "file s$i/f"; done
+	} | "$TESTS_DIR/lib/mktars" "$T"
+	layout_new "$T/links"
+	layout_layer "$T/links" "$T/one.tar"
+	layout_layer "$T/links" "$T/two.tar"
+	layout_done "$T/links"
+	expect 6 imgfetch pull -q --no-sync --store="$T/store" "oci:$T/links"
+	says "its layers leave too much to each other: more than 200000 names"
+	one_line
+	is "$(find "$T/store/images/sha256" "$T/store/tmp" "$T/store/refs" -mindepth 1)" ""
 }
