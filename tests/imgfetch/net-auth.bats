@@ -158,8 +158,9 @@ log_count() { grep -cE "^${BAD#*:} $1" "$BADREG/log" || true; }
 @test "auth: tokens that end in the middle of a pull are renewed" {
 	with_auths "$LOGIN"
 	pull auth-expire 0 -j 4
-	# 1 + 1 + 1 + 8 answers, 3 for each token.
-	(($(grep -c '/token.*auth-expire:pull' "$BADREG/log") >= 4)) || fail "too few tokens"
+	# 1 + 1 + 1 + 8 answers, 6 for each token: in whatever order the threads get there, none of them
+	# meets more than one that is used up.
+	(($(grep -c '/token.*auth-expire:pull' "$BADREG/log") >= 2)) || fail "too few tokens"
 	expect 0 imgfetch inspect --store="$T/store" "$BAD/auth-expire:v1"
 }
 

@@ -136,7 +136,7 @@ class Auth:
 
     def auth_is_used_up(self, got):
         """Tokens that end in the middle of a pull."""
-        most = {"auth-expire": 3, "auth-rotate": 2, "auth-once": 1}.get(self.repo)
+        most = {"auth-expire": 6, "auth-rotate": 2, "auth-once": 1}.get(self.repo)
         with lock:
             uses[got] = uses.get(got, 0) + 1
             if self.repo == "auth-resume" and "/blobs/" in self.path:
