@@ -64,7 +64,7 @@ all_cflags   := -std=gnu17 $(warn_flags) $(hard_flags) -fno-strict-aliasing $(CF
 all_ldflags  := $(hard_ldflags) $(LDFLAGS)
 
 # --- sources -----------------------------------------------------------------------------------
-common_src := common/digest.c common/err.c common/fdio.c common/imgdesc.c common/imgmounts.c common/jsonout.c \
+common_src := common/digest.c common/err.c common/exact.c common/fdio.c common/imgdesc.c common/imgmounts.c common/jsonout.c \
 	common/lineconf.c common/num.c common/optab.c common/path.c common/ref.c common/remove.c \
 	common/store.c common/store_create.c common/storepath.c common/sys.c common/text.c
 mount_src := mount/copy.c mount/layers.c mount/mnt.c mount/overlay.c mount/unpack.c

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/exact.h"
 #include "common/lineconf.h"
 #include "common/num.h"
 #include "common/text.h"
@@ -30,60 +31,6 @@ static const struct {
 };
 
 /* --- values --- */
-
-/* Bytes that stand for themselves. Everything else must be \xHH, and these must not be: each value
- * then has exactly one spelling, and a descriptor exactly one text. */
-static bool is_plain(unsigned char c)
-{
-	return c >= 0x20 && c <= 0x7e && c != '\\';
-}
-
-/* Value of a lower-case hex digit, or -1. */
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
-/* Undo \xHH in place. False for anything that the writer would not have written. */
-static bool unescape(char *s)
-{
-	const char *from = s;
-	char *to = s;
-
-	while (*from) {
-		if (is_plain((unsigned char)*from)) {
-			*to++ = *from++;
-			continue;
-		}
-		if (from[0] != '\\' || from[1] != 'x')
-			return false;
-		int high = hex_value(from[2]);
-		int low = high < 0 ? -1 : hex_value(from[3]);
-		if (low < 0)
-			return false;
-		int byte = high * 16 + low;
-		if (byte == 0 || is_plain((unsigned char)byte))
-			return false;
-		*to++ = (char)byte;
-		from += 4;
-	}
-	*to = '\0';
-	return true;
-}
-
-static void add_escaped(struct text *t, const char *s)
-{
-	for (; *s; s++) {
-		if (is_plain((unsigned char)*s))
-			text_add_bytes(t, s, 1);
-		else
-			text_addf(t, "\\x%02x", (unsigned char)*s);
-	}
-}
 
 /* NULL, or what is wrong with an environment entry. */
 static const char *env_fault(const char *entry)
@@ -270,7 +217,7 @@ static int parse_lines(struct lineconf *lc, struct imgdesc *d, struct err *e)
 			return fault(lc, e, "key out of order");
 		if (key == last && !keys[key].many)
 			return fault(lc, e, "key given twice");
-		if (!unescape(value))
+		if (!exact_parse(value, true))
 			return fault(lc, e, "value with a wrong escape or a byte that needs one");
 		if (take_value(lc, key, value, d, e) < 0)
 			return -1;
@@ -317,18 +264,18 @@ static void format_lines(const struct imgdesc *d, struct text *t)
 	}
 	for (size_t i = 0; i < d->env_count; i++, lines++) {
 		text_add(t, "env ");
-		add_escaped(t, d->env[i]);
+		exact_add(t, d->env[i], true);
 		text_add(t, "\n");
 	}
 	if (d->workdir) {
 		text_add(t, "workdir ");
-		add_escaped(t, d->workdir);
+		exact_add(t, d->workdir, true);
 		text_add(t, "\n");
 		lines++;
 	}
 	if (d->user) {
 		text_add(t, "user ");
-		add_escaped(t, d->user);
+		exact_add(t, d->user, true);
 		text_add(t, "\n");
 		lines++;
 	}

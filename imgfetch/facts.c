@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
+#include "common/exact.h"
 #include "common/fdio.h"
 #include "common/num.h"
 #include "common/path.h"
@@ -126,23 +127,13 @@ const struct fact *facts_find(const struct facts *f, enum fact_kind kind, const 
 
 /* --- text -------------------------------------------------------------------------------- */
 
-/* Bytes that stand for themselves, as in the image descriptor; but spaces separate names here. */
-static bool is_plain(unsigned char c)
-{
-	return c > 0x20 && c <= 0x7e && c != '\\';
-}
-
+/* As in the image descriptor; but spaces separate names here. */
 static void add_name(struct text *t, const char *name)
 {
 	text_add(t, " ");
 	if (*name == '\0')
 		text_add(t, ROOT_TEXT);
-	for (; *name; name++) {
-		if (is_plain((unsigned char)*name))
-			text_add_bytes(t, name, 1);
-		else
-			text_addf(t, "\\x%02x", (unsigned char)*name);
-	}
+	exact_add(t, name, false);
 }
 
 int facts_format(const struct facts *f, char **out, size_t *out_len, struct err *e)
@@ -197,43 +188,18 @@ static int next_line(struct reader *r, char **line, struct err *e)
 	return 0;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 /* Undo the escapes in place. False for what the writer would not have written. */
 static bool take_name(char *name, bool root_allowed)
 {
 	struct entry_name canonical;
 	struct err ignored;
-	const char *from = name;
-	char *to = name;
 
 	if (root_allowed && strcmp(name, ROOT_TEXT) == 0) {
 		*name = '\0';
 		return true;
 	}
-	while (*from) {
-		int byte = (unsigned char)*from++;
-		if (byte == '\\') {
-			int high = from[0] == 'x' ? hex_value(from[1]) : -1;
-			int low = high < 0 ? -1 : hex_value(from[2]);
-			byte = low < 0 ? 0 : high * 16 + low;
-			if (byte == 0 || is_plain((unsigned char)byte))
-				return false;
-			from += 3;
-		} else if (!is_plain((unsigned char)byte)) {
-			return false;
-		}
-		*to++ = (char)byte;
-	}
-	*to = '\0';
-	return entry_name_parse(name, ENTRY_PATH_MAX, ENTRY_DEPTH_MAX, &canonical, &ignored) == 0 &&
+	return exact_parse(name, false) &&
+	       entry_name_parse(name, ENTRY_PATH_MAX, ENTRY_DEPTH_MAX, &canonical, &ignored) == 0 &&
 	       canonical.len > 0 && strcmp(canonical.path, name) == 0;
 }
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/exact.h"
 #include "common/num.h"
 #include "imgfetch/whiteout.h"
 
@@ -28,12 +29,6 @@ static const struct {
 	{FILE_WHITEOUT, {F_END}},
 };
 
-/* A space ends a field, a newline the line. */
-static bool is_plain(unsigned char c)
-{
-	return c > 0x20 && c <= 0x7e && c != '\\';
-}
-
 static int fault(struct err *e, const char *what)
 {
 	return err_set(e, ERR_VERIFY, "%s", what);
@@ -45,16 +40,7 @@ static void add_name(struct text *t, const char *s)
 {
 	if (!*s)
 		text_add(t, "."); /* the root, which has no name */
-	while (*s) {
-		size_t n = 0;
-
-		while (is_plain((unsigned char)s[n]))
-			n++;
-		text_add_bytes(t, s, n);
-		s += n;
-		if (*s)
-			text_addf(t, "\\x%02x", (unsigned char)*s++);
-	}
+	exact_add(t, s, false);
 }
 
 static void add_field(struct text *t, enum field field, const struct file_entry *f)
@@ -107,41 +93,6 @@ void filelist_format(const struct file_entry *f, struct text *out)
 
 /* --- reader -------------------------------------------------------------------------------- */
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
-/* Undo \xHH in place. False for anything that add_name would not have written. */
-static bool unescape(char *s)
-{
-	const char *from = s;
-	char *to = s;
-
-	while (*from) {
-		int high, low;
-
-		if (is_plain((unsigned char)*from)) {
-			*to++ = *from++;
-			continue;
-		}
-		if (from[0] != '\\' || from[1] != 'x' || (high = hex_value(from[2])) < 0 ||
-		    (low = hex_value(from[3])) < 0)
-			return false;
-		int byte = high * 16 + low;
-		if (byte == 0 || is_plain((unsigned char)byte))
-			return false;
-		*to++ = (char)byte;
-		from += 4;
-	}
-	*to = '\0';
-	return true;
-}
-
 /* A path of the layer in its one canonical form. */
 static int parse_path(char *word, bool root_ok, const char **out, struct err *e)
 {
@@ -151,7 +102,7 @@ static int parse_path(char *word, bool root_ok, const char **out, struct err *e)
 		*out = "";
 		return root_ok ? 0 : fault(e, "the root is no directory");
 	}
-	if (!unescape(word))
+	if (!exact_parse(word, false))
 		return fault(e, "a name with a wrong escape or a byte that needs one");
 	if (entry_name_parse(word, ENTRY_PATH_MAX, ENTRY_DEPTH_MAX, &name, e) < 0)
 		return -1;
@@ -236,7 +187,7 @@ static bool parse_xattrs(const char *s, struct file_entry *f)
 
 static int parse_target(char *word, struct file_entry *f, struct err *e)
 {
-	if (!unescape(word) || !*word || strlen(word) >= ENTRY_PATH_MAX)
+	if (!exact_parse(word, false) || !*word || strlen(word) >= ENTRY_PATH_MAX)
 		return fault(e, "a wrong target of a symbolic link");
 	f->target = word;
 	return 0;

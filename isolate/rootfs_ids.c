@@ -2,7 +2,6 @@
 /* The program's user and group get a name in an image: programs ask for it (getpwuid(3) of Python,
  * ssh, git, PostgreSQL), and some will not start without. The image's own files are copied, a line
  * is added, and the copies are mounted over them, read-only. */
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -43,22 +42,6 @@ static int open_file(int root_fd, const char *path, struct stat *st)
 	return take_fd(&fd);
 }
 
-static bool read_all(int fd, char *buf, size_t size)
-{
-	size_t at = 0;
-
-	while (at < size) {
-		ssize_t n = read(fd, buf + at, size - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		at += (size_t)n;
-	}
-	return true;
-}
-
 /* Does it lack both our id and our name? */
 static bool wants_line(const struct ids_file *f, const char *text, size_t len)
 {
@@ -97,7 +80,7 @@ static int add_line(int tmp_fd, int root_fd, const struct ids_file *f, bool *add
 	if (!text)
 		return err_sys(e, ERR_SYSTEM, "add the program's user to '/%s'", f->path);
 	/* One that shrinks meanwhile is a user's own, and his loss. */
-	if (!read_all(fd, text, len) || !wants_line(f, text, len))
+	if (fdio_read_full(fd, text, len) != st.st_size || !wants_line(f, text, len))
 		return 0;
 	copy = write_copy(tmp_fd, f, text, len, e);
 	mnt = copy < 0 ? -1 : mnt_clone(copy, false, COPY_ATTRS, f->path, e);
