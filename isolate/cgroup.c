@@ -154,10 +154,10 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-/* rmdir that waits until the kernel has let go of killed tasks, or give_up_ns is over. v1 also
- * kills what is still there (procs_fd >= 0), since on v2 cgroup.kill has caught everything. */
-static int remove_dir(int parent_fd, const char *name, int procs_fd, uint64_t give_up_ns,
-		      struct err *e)
+/* rmdir of the group at dir that waits until the kernel has let go of killed tasks, or give_up_ns is
+ * over. On v1 it also kills what is still there; on v2 cgroup.kill has caught everything. */
+static int remove_dir(const struct cgroup_place *p, int parent_fd, const char *name, int dir,
+		      uint64_t give_up_ns, struct err *e)
 {
 	struct timespec pause = {.tv_nsec = 200 * 1000};
 
@@ -172,7 +172,7 @@ static int remove_dir(int parent_fd, const char *name, int procs_fd, uint64_t gi
 			return err_set(e, ERR_BUSY,
 				       "control group '%s' has processes that cannot be killed",
 				       name);
-		if (procs_fd >= 0 && cgroup_v1_kill(procs_fd, name, &left, e))
+		if (!p->v2 && cgroup_v1_kill(dir, name, &left, e))
 			return -1;
 		(void)nanosleep(&pause, NULL); /* an early wake-up only means one more look */
 		if (pause.tv_nsec < 20 * 1000 * 1000)
@@ -184,22 +184,15 @@ static int remove_dir(int parent_fd, const char *name, int procs_fd, uint64_t gi
 static int sweep_dir(const struct cgroup_place *p, int parent_fd, const char *name, struct err *e)
 {
 	auto_fd dir = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	auto_fd procs = -1;
 
 	if (dir < 0) {
 		if (errno == ENOENT)
 			return 0;
 		return err_sys(e, ERR_SYSTEM, "open control group '%s'", name);
 	}
-	if (p->v2) {
-		if (cgroup_write_file(dir, name, "cgroup.kill", "1", e))
-			return -1;
-	} else {
-		procs = cgroup_open_file(dir, name, "cgroup.procs", O_RDONLY, e);
-		if (procs < 0)
-			return -1;
-	}
-	return remove_dir(parent_fd, name, procs, now_ns() + GONE_NS, e);
+	if (p->v2 && cgroup_write_file(dir, name, "cgroup.kill", "1", e))
+		return -1;
+	return remove_dir(p, parent_fd, name, dir, now_ns() + GONE_NS, e);
 }
 
 static int format_name(unsigned box_id, char *buf, size_t size, struct err *e)
@@ -254,7 +247,7 @@ int cgroup_create(const struct cgroup_place *p, unsigned box_id, const struct li
 	if (!g)
 		return err_sys(e, ERR_SYSTEM, "allocate control group");
 	g->place = p;
-	g->procs = g->kill = g->cpu = g->peak = g->oom = g->oom_event = -1;
+	g->kill = g->cpu = g->peak = g->oom = g->oom_event = -1;
 	for (size_t i = 0; i < CTL_COUNT; i++)
 		g->dirs[i] = g->joins[i] = -1;
 	rc = format_name(box_id, g->name, sizeof(g->name), e);
@@ -318,7 +311,7 @@ int cgroup_kill(const struct cgroup *g, struct err *e)
 
 	cgroup_let_die(g);
 	if (!g->place->v2)
-		return cgroup_v1_kill(g->procs, g->name, &left, e);
+		return cgroup_v1_kill(g->dirs[0], g->name, &left, e);
 	if (pwrite(g->kill, "1", 1, 0) != 1)
 		return err_sys(e, ERR_SYSTEM, "kill control group '%s'", g->name);
 	return 0;
@@ -372,14 +365,14 @@ int cgroup_destroy(struct cgroup *g, struct err *e)
 
 		/* The first failure is told, the other groups are removed all the same. */
 		if (g->dirs[i] >= 0 &&
-		    remove_dir(g->place->dirs[i], g->name, g->procs, give_up_ns, rc ? &other : e))
+		    remove_dir(g->place, g->place->dirs[i], g->name, g->dirs[i], give_up_ns,
+			       rc ? &other : e))
 			rc = -1;
 	}
 	for (size_t i = 0; i < CTL_COUNT; i++) {
 		cleanup_fd(&g->dirs[i]);
 		cleanup_fd(&g->joins[i]);
 	}
-	cleanup_fd(&g->procs);
 	cleanup_fd(&g->kill);
 	cleanup_fd(&g->cpu);
 	cleanup_fd(&g->peak);

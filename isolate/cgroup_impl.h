@@ -81,7 +81,6 @@ struct cgroup {
 	char name[24];	      /* box-N */
 	int dirs[CTL_COUNT];  /* as in place; -1 where this box has no group */
 	int joins[CTL_COUNT]; /* v1: files to write "0" to */
-	int procs;	      /* v1: cgroup.procs of dirs[0], for reading */
 	int kill;	      /* v2: cgroup.kill */
 	int cpu;	      /* cpuacct.usage, cpu.stat */
 	int peak;	      /* memory.max_usage_in_bytes, memory.peak (-1 before Linux 5.19) */
@@ -139,9 +138,9 @@ int cgroup_cpu_setup(struct cgroup *g, const struct limits *l, struct err *e) NO
 int cgroup_v2_hand_down(const struct cgroup_place *p, const char *controller,
 			struct err *e) NODISCARD;
 
-/* SIGKILL to every process listed in cgroup.procs of the group that fd (open for reading) belongs
- * to, once round; *left = how many there were. */
-int cgroup_v1_kill(int procs_fd, const char *what, size_t *left, struct err *e) NODISCARD;
+/* SIGKILL to every process that is in the group at dir (O_PATH will do), once round; *left = how many
+ * there were. What they fork meanwhile is for the next round. */
+int cgroup_v1_kill(int dir, const char *what, size_t *left, struct err *e) NODISCARD;
 
 /* Small files of a group, relative to its directory. Text is cut at size - 1 bytes, which is an
  * error. `what` names the group in messages. */

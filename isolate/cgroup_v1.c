@@ -171,9 +171,6 @@ int cgroup_v1_setup(struct cgroup *g, const struct limits *l, struct err *e)
 		if (g->joins[i] < 0)
 			return -1;
 	}
-	g->procs = cgroup_open_file(g->dirs[0], g->name, "cgroup.procs", O_RDONLY, e);
-	if (g->procs < 0)
-		return -1;
 	g->cpu = cgroup_open_file(cpuacct, g->name, "cpuacct.usage", O_RDONLY, e);
 	if (g->cpu < 0)
 		return -1;
@@ -209,11 +206,18 @@ static size_t parse_pids(const char *text, pid_t *out, size_t max)
 	return n;
 }
 
-static int list(int procs_fd, const char *what, pid_t *out, size_t *count, struct err *e)
+/* The file is opened for each look: v1 makes the list at the first read of a descriptor, and a later
+ * read gets that old list again as long as the kernel has it cached, a second after its last use
+ * (cgroup_pidlist_start in Linux's kernel/cgroup/cgroup-v1.c). What was forked since would live. */
+static int list(int dir, const char *what, pid_t *out, size_t *count, struct err *e)
 {
 	char buf[ROUND_MAX * 11 + 1];
-	ssize_t n = pread(procs_fd, buf, sizeof(buf) - 1, 0);
+	auto_fd procs = cgroup_open_file(dir, what, "cgroup.procs", O_RDONLY, e);
+	ssize_t n;
 
+	if (procs < 0)
+		return -1;
+	n = read(procs, buf, sizeof(buf) - 1);
 	if (n < 0)
 		return err_sys(e, ERR_SYSTEM, "list processes of control group '%s'", what);
 	/* A number that was cut belongs to the next round. */
@@ -236,17 +240,17 @@ static bool contains(const pid_t *pids, size_t count, pid_t pid)
  * signal. A pidfd is opened first, and counts only if the number is on the list again afterwards:
  * if it had changed hands before the pidfd was opened, then either it is not listed now, or the
  * pidfd belongs to a process that is gone. */
-int cgroup_v1_kill(int procs_fd, const char *what, size_t *left, struct err *e)
+int cgroup_v1_kill(int dir, const char *what, size_t *left, struct err *e)
 {
 	pid_t before[ROUND_MAX], after[ROUND_MAX];
 	size_t before_count, after_count;
 	int fds[ROUND_MAX], rc;
 
-	if (list(procs_fd, what, before, &before_count, e))
+	if (list(dir, what, before, &before_count, e))
 		return -1;
 	for (size_t i = 0; i < before_count; i++)
 		fds[i] = pidfd_open(before[i], 0);
-	rc = before_count ? list(procs_fd, what, after, &after_count, e) : 0;
+	rc = before_count ? list(dir, what, after, &after_count, e) : 0;
 	for (size_t i = 0; i < before_count; i++) {
 		if (fds[i] < 0)
 			continue;

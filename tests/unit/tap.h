@@ -37,6 +37,7 @@ static inline PRINTF(3, 0) bool tap_vok(struct tap *t, bool ok, const char *fmt,
 		t->failed++;
 	printf("%s %u - ", ok ? "ok" : "not ok", t->count);
 	tap_put_name(name);
+	(void)fflush(stdout); /* a test that crashes next must not take the reason along */
 	return ok;
 }
 
