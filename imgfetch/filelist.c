@@ -27,6 +27,7 @@ static const struct {
 	{FILE_FIFO, {F_MODE, F_OWNER, F_MTIME, F_END}},
 	{FILE_LINK, {F_LINKED, F_END}},
 	{FILE_WHITEOUT, {F_END}},
+	{FILE_NOTHING, {F_END}},
 };
 
 static int fault(struct err *e, const char *what)

@@ -21,10 +21,11 @@ enum file_type {
 	FILE_FIFO = 'p',
 	FILE_LINK = 'h', /* another name of the file that `target` is by then */
 	FILE_WHITEOUT = 'w',
+	FILE_NOTHING = 'n', /* what there was is gone: a device was to take its place */
 };
 
-/* One line. Which members count is told by the type: whiteouts and links have names only, symbolic
- * links no mode. */
+/* One line. Which members count is told by the type: whiteouts, links and nothing have names only,
+ * symbolic links no mode. */
 struct file_entry {
 	enum file_type type;
 	mode_t mode; /* permissions, with setuid and the like */

@@ -21,6 +21,7 @@ struct node {
 	uint32_t epoch;
 	uint32_t file; /* or NO_FILE */
 	bool seen, closed;
+	bool gone; /* void itself, until something is made there again */
 };
 
 struct filetree {
@@ -113,7 +114,8 @@ static uint32_t find_child(const struct filetree *t, uint32_t parent, const char
 {
 	uint32_t slot = *find_slot(t, parent, name, len);
 
-	if (!slot || t->nodes[slot - 1].parent_epoch != t->nodes[parent].epoch)
+	if (!slot || t->nodes[slot - 1].parent_epoch != t->nodes[parent].epoch ||
+	    t->nodes[slot - 1].gone)
 		return NO_NODE;
 	return slot - 1;
 }
@@ -142,6 +144,7 @@ static int use_child(struct filetree *t, uint32_t parent, const char *name, size
 			return -1;
 	} else {
 		*out = slot - 1;
+		t->nodes[*out].gone = false;
 		if (t->nodes[*out].parent_epoch == t->nodes[parent].epoch)
 			return 0;
 		t->nodes[*out].epoch++;
@@ -209,10 +212,25 @@ static int find_target(struct filetree *t, const char *path, uint32_t *out, stru
 	return 0;
 }
 
+static void remove_node(struct filetree *t, const char *path)
+{
+	uint32_t node = find(t, path);
+
+	if (node == NO_NODE)
+		return;
+	t->nodes[node].epoch++;
+	t->nodes[node].file = NO_FILE;
+	t->nodes[node].gone = true;
+}
+
 int filetree_add(struct filetree *t, const struct file_entry *f, struct err *e)
 {
 	uint32_t file, node;
 
+	if (f->type == FILE_NOTHING) {
+		remove_node(t, f->path);
+		return 0;
+	}
 	if (f->type == FILE_LINK ? find_target(t, f->target, &file, e) < 0
 				 : add_file(t, f, &file, e) < 0)
 		return -1;
@@ -314,7 +332,8 @@ static int each_there(const struct filetree *t, bool (*wanted)(const struct file
 		const struct node *n = &t->nodes[i];
 
 		if (i != ROOT)
-			there[i] = there[n->parent] && n->parent_epoch == t->nodes[n->parent].epoch;
+			there[i] = there[n->parent] && !n->gone &&
+				   n->parent_epoch == t->nodes[n->parent].epoch;
 		if (!there[i] || !wanted(t, i))
 			continue;
 		if (path_of(t, i, path, sizeof(path)) < 0)

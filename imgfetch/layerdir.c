@@ -513,7 +513,8 @@ int layerdir_drop(struct layerdir *ld, const struct entry_name *name, struct err
 	/* A whiteout does the same. */
 	if (parent >= 0 && fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    (!layerdir_is_whiteout(&sb) || layerdir_is_placeholder(&sb)) &&
-	    remove_existing(ld, parent, base, name->path, S_ISDIR(sb.st_mode), e) < 0)
+	    (remove_existing(ld, parent, base, name->path, S_ISDIR(sb.st_mode), e) < 0 ||
+	     listwriter_add_name(ld->list, FILE_NOTHING, name->path, NULL, e) < 0))
 		return -1;
 	return list_add(ld, &ld->gone, name->path, name->len, e);
 }

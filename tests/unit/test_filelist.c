@@ -29,6 +29,7 @@ static void test_right(struct tap *t)
 		"p 0600 - 0.000000000 run/fifo",
 		"h usr/bin/x usr/bin/y",
 		"w etc/\\xff",
+		"n dev/null",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
@@ -55,6 +56,8 @@ static void test_wrong(struct tap *t)
 	} bad[] = {
 		{"", "unknown type"},
 		{"x a", "unknown type"},
+		{"n", "no name"},
+		{"n .", "the root is no directory"},
 		{"ff a", "unknown type"},
 		{"w", "no name"},
 		{"w ", "without a name"},
@@ -261,6 +264,12 @@ static void test_tree(struct tap *t)
 		{D "d\n" F "d/y\n" D "d\n" D ".", "d", "", "d/y"},
 		/* what becomes a directory is no file any more */
 		{F "d\n" F "d/y\n" D "d\n" D ".", "d", "", "d/y"},
+		/* nothing is left of it, until there is something again */
+		{F "a\nn a\n" F "b\n" D ".", "b", "", ""},
+		{F "d/e/y\n" D "d\nn d\n" D ".", "", "", ""},
+		{F "d/y\nn d\n" F "d/x\n" D "d\n" D ".", "d", "", "d/x"},
+		{F "a\nn a\n" F "a\n" D ".", "", "", "a"},
+		{"n a\n" D ".", "", "", ""},
 		/* a link keeps the file whose other name gets another one */
 		{F "a\n"
 		   "h a b\n" F "a\n" D ".",
