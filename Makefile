@@ -66,7 +66,7 @@ all_ldflags  := $(hard_ldflags) $(LDFLAGS)
 # --- sources -----------------------------------------------------------------------------------
 common_src := common/digest.c common/err.c common/exact.c common/fdio.c common/imgdesc.c common/imgmounts.c common/jsonout.c \
 	common/lineconf.c common/num.c common/optab.c common/path.c common/ref.c common/remove.c \
-	common/store.c common/store_create.c common/storepath.c common/sys.c common/text.c
+	common/store.c common/store_create.c common/storepath.c common/sys.c common/text.c common/userns.c
 mount_src := mount/copy.c mount/layers.c mount/mnt.c mount/overlay.c mount/unpack.c
 imgmount_src := mount/main.c
 # net: names, protocols, orchestration; data: bytes, layers, the store
@@ -144,6 +144,7 @@ imgfetch_data_src += imgfetch/filehash.c
 imgfetch_data_src += imgfetch/filelist.c
 imgfetch_data_src += imgfetch/facts.c
 imgfetch_data_src += imgfetch/fixup.c
+imgfetch_data_src += imgfetch/fixup_child.c
 imgfetch_data_src += imgfetch/fixup_tree.c
 imgfetch_data_src += imgfetch/fixup_write.c
 imgfetch_data_src += imgfetch/gziphead.c

@@ -575,12 +575,12 @@ static int make(struct fixup *f, const struct digest *shown, int image_fd, bool 
 	return 0;
 }
 
-int fixup_make(const struct store *st, const struct digest *layers, size_t count,
-	       const struct digest *shown, size_t shown_count, int image_fd, bool *made,
-	       struct err *e)
+int fixup_settle(const struct store *st, const struct digest *layers, size_t count,
+		 const struct digest *shown, size_t shown_count, int image_fd, bool strict,
+		 bool *made, struct err *e)
 {
 	uint64_t steps = 0;
-	struct fixup f = {.st = st, .steps = &steps};
+	struct fixup f = {.st = st, .steps = &steps, .strict = strict};
 	bool facts = false, done = false;
 	int r = read_facts(&f, layers, count, &facts, e);
 

@@ -50,6 +50,7 @@ struct fixup {
 	void *index; /* tsearch(3) tree of all nodes by path; owns them */
 	size_t node_count;
 	uint64_t *steps; /* taken so far; apart, since looking changes nothing else */
+	bool strict; /* a directory that its mode shuts is an error, not one without attributes */
 };
 
 /* Some kilobytes of archive can lead a million names through symbolic links, or have 500 layers
@@ -77,6 +78,14 @@ struct state {
 	const struct at_layer *meta; /* of a directory: the entry with its metadata */
 	unsigned floor;		     /* of a directory: entries below do not show */
 };
+
+/* --- fixup.c --- */
+
+/* As fixup_make, in this process. strict: see above; e->errnum is EACCES then. What was begun may
+ * be left in image_fd. */
+int fixup_settle(const struct store *st, const struct digest *layers, size_t count,
+		 const struct digest *shown, size_t shown_count, int image_fd, bool strict,
+		 bool *made, struct err *e) NODISCARD;
 
 /* --- fixup_tree.c --- */
 

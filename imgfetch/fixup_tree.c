@@ -67,7 +67,7 @@ int fixup_is_opaque(struct fixup *f, size_t layer, const char *path, bool *opaqu
 	auto_fd fd = *path ? path_open_beneath(l->fd, path, O_RDONLY | O_DIRECTORY, 0)
 			   : openat(l->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* Nor can overlayfs ask one that its owner has closed to himself. */
-	if (fd < 0 && errno != EACCES)
+	if (fd < 0 && (errno != EACCES || f->strict))
 		return err_sys(e, ERR_SYSTEM, "open '%s' of layer sha256:%s", text_quote(path).s,
 			       l->diffid.hex);
 	*opaque = fd >= 0 && fgetxattr(fd, OPAQUE_XATTR, value, sizeof(value)) == 1 &&

@@ -116,6 +116,8 @@ static int is_like(const struct fixup *f, const struct node *n, const struct at_
 		return 0;
 	auto_fd a_fd = open_dir(f, a->src_layer, a_path);
 	auto_fd b_fd = open_dir(f, b->src_layer, b_path);
+	if ((a_fd < 0 || b_fd < 0) && f->strict)
+		return err_sys(e, ERR_SYSTEM, "look at '%s' of the image", text_quote(n->path).s);
 	/* Who cannot read them cannot read attributes either, nor can overlayfs for him. */
 	return a_fd < 0 || b_fd < 0 || has_same_xattrs(a_fd, b_fd);
 }
@@ -336,6 +338,8 @@ static int finish_dir(const struct fixup *f, int fd, const struct node *n, struc
 
 	if (stat_dir(f, s->src_layer, s->src_path, &sb) < 0)
 		return fail(e, "look at", n->path);
+	if (from < 0 && f->strict)
+		return fail(e, "open", n->path);
 	if (from >= 0 && copy_xattrs(from, fd, n->path, e) < 0)
 		return -1;
 	const struct timespec times[2] = {sb.st_atim, sb.st_mtim};

@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/text.h"
+#include "common/userns.h"
 #include "imgfetch/tmpdir.h"
 #include "imgfetch/users.h"
 #include "mount/layers.h"
@@ -114,7 +115,7 @@ static int make(const struct store *st, const struct imgdesc *image, bool sync, 
 		return r < 0 ? -1 : 0;
 	r = take_work(st, &image->digest, &t, e);
 	if (r > 0) {
-		unpack_override_modes();
+		userns_override_modes();
 		r = build(st, image, &t, sync, e);
 		*made = r == 0;
 	}

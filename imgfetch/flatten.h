@@ -18,7 +18,7 @@ struct flatten_result {
  * links to their files, so that it takes room for directories only. It appears complete or not at
  * all, and goes with the image. One that is there already is success, nothing changed; while
  * somebody else makes it this waits for him. On disk when this returns, unless no_sync. The process
- * must have one thread, and gets another user namespace (unpack_override_modes). ERR_NOTFOUND,
+ * must have one thread, and gets another user namespace (userns_override_modes). ERR_NOTFOUND,
  * ERR_BUSY (being removed), ERR_DISK, ERR_VERIFY, ERR_SYSTEM. */
 int flatten_make(const struct store *st, const struct ref *ref, bool no_sync,
 		 struct flatten_result *done, struct err *e) NODISCARD;

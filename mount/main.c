@@ -37,6 +37,7 @@
 #include "common/store.h"
 #include "common/storepath.h"
 #include "common/text.h"
+#include "common/userns.h"
 #include "mount/layers.h"
 #include "mount/mnt.h"
 #include "mount/overlay.h"
@@ -415,7 +416,7 @@ static int cmd_unpack(const struct opts *o, char **args, struct err *e)
 		return -1;
 	int ret = image_open(o, args[0], &image, e);
 	if (ret == 0) {
-		unpack_override_modes();
+		userns_override_modes();
 		ret = unpack_layers(&image.layers, parent, name, &unpack, e);
 		if (ret < 0)
 			(void)err_wrap(e, "unpack to '%s'", text_quote(args[1]).s);

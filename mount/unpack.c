@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <sched.h>
 #include <search.h>
 #include <stdio.h>
 #include <string.h>
@@ -464,30 +463,4 @@ int unpack_layers(const struct layers *l, int parent_fd, const char *name,
 	if (errno == ENOTDIR || errno == ELOOP)
 		return err_set(e, ERR_BUSY, "'%s' is there and no directory", text_quote(name).s);
 	return copy_fault("open", name, e);
-}
-
-/* --- rights --- */
-
-static bool write_proc(const char *path, const char *text)
-{
-	auto_fd fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	return fd >= 0 && fdio_write_all(fd, text, strlen(text)) == 0;
-}
-
-void unpack_override_modes(void)
-{
-	char uid_map[32], gid_map[32];
-
-	if (geteuid() == 0)
-		return;
-	if (text_format(uid_map, sizeof(uid_map), "%u %u 1", geteuid(), geteuid()) < 0 ||
-	    text_format(gid_map, sizeof(gid_map), "%u %u 1", getegid(), getegid()) < 0 ||
-	    unshare(CLONE_NEWUSER) < 0)
-		return;
-	/* Without maps the capability is worth nothing, and does no harm. */
-	if (!write_proc("/proc/self/uid_map", uid_map) ||
-	    !write_proc("/proc/self/setgroups", "deny"))
-		return;
-	(void)write_proc("/proc/self/gid_map", gid_map);
 }

@@ -36,11 +36,4 @@ struct unpack_opts {
 int unpack_layers(const struct layers *l, int parent_fd, const char *name,
 		  const struct unpack_opts *o, struct err *e) NODISCARD;
 
-/* For an ordinary user's program of one thread, before unpack_layers: layers have files and
- * directories that not even their owner may read (Fedora's /etc/shadow is 0000, its sudo 0111), and
- * his store keeps those modes. In a user namespace of his own he has CAP_DAC_OVERRIDE over what is
- * his, and over nothing else. Where there is none to be had, the open that fails says which file it
- * is. Root is left as he is. */
-void unpack_override_modes(void);
-
 #endif

@@ -17,6 +17,38 @@ image() {
 
 pull() { imgfetch --store="$T/s" --no-sync pull -q "oci:$T/l"; }
 
+@test "pull: layers are settled where one has closed a directory to its owner" {
+	image a b c <<-'E'
+		layer a
+		dir closed mode=0000 pax.SCHILY.xattr.user.note=kept
+		dir closed/in mode=0300 mtime=1100000000
+		file closed/in/f data=low
+		dir gone mode=0000
+		file gone/f data=low
+		sym link to=closed/in
+		layer b
+		file closed/in/g data=high
+		file link/h data=through
+		hard hard to=closed/in/f
+		file gone/.wh.f
+		layer c
+		file closed/in/i mode=0000 data=secret
+	E
+	expect 0 pull
+	expect 0 imgmount --store="$T/s" unpack "oci:$T/l" "$T/u"
+	is "$(as_caller stat -c '%a %Y' "$T/u/closed" "$T/u/gone")" $'0 1000000000\n0 1000000000'
+	as_caller chmod 755 "$T/u/closed" "$T/u/gone"
+	is "$(as_caller stat -c '%a %Y' "$T/u/closed/in")" '300 1100000000'
+	as_caller chmod 755 "$T/u/closed/in"
+	is "$(cd "$T/u" && echo * closed/in/* gone/*)" \
+		"closed gone hard link closed/in/f closed/in/g closed/in/h closed/in/i gone/*"
+	is "$(cat "$T/u/hard" "$T/u/closed/in/h")" lowthrough
+	is "$(as_caller getfattr --only-values -n user.note "$T/u/closed")" kept
+	expect 0 imgfetch verify -q --store="$T/s"
+	expect 0 imgfetch rm -q --store="$T/s" "oci:$T/l"
+	is "$(ls "$T/s/layers/sha256")" ''
+}
+
 @test "verify: takes no offence at what a device of the same layer has replaced" {
 	image a <<-'E'
 		layer a
