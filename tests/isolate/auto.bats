@@ -114,7 +114,7 @@ at_once() {
 	for ((id = 100; id < 1100; id++)); do
 		printf 'owner = 1\nready = 1\ncg = 0\nrunning = 0\n' >"$OWN/locks/$id"
 	done
-	CALLER=(setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups env PATH="$PATH")
+	CALLER=("$TOOLS/as" "$TEST_UID" env PATH="$PATH")
 	expect 0 own isolate -b 0 --init
 	for round in 1 2 3; do
 		x at_once 6 "$TEST_PREFIX/bin/isolate" -b auto --init

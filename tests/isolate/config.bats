@@ -8,7 +8,7 @@ iso() { with_conf "$1" "$TEST_PREFIX/bin/isolate" -b "$BOX" "${@:2}"; }
 
 # Another user than the caller.
 as_other() {
-	local CALLER=(setpriv --reuid $((TEST_UID + 1)) --regid $((TEST_UID + 1)) --clear-groups --inh-caps=-all)
+	local CALLER=("$TOOLS/as" $((TEST_UID + 1)))
 	"$@"
 }
 

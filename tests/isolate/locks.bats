@@ -40,7 +40,7 @@ start() {
 	start
 	"${CALLER[@]}" "$TEST_PREFIX/bin/isolate" -b "$BOX" --wait --run -- /bin/true 3>&- &
 	local waiting=$! rc=0
-	# Before that it is setpriv, still root's.
+	# Before that it is tools/as, still root's.
 	wait_for 10 grep -qx isolate "/proc/$waiting/comm"
 	as_caller kill -TERM "$waiting"
 	wait "$waiting" || rc=$?

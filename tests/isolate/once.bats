@@ -130,7 +130,7 @@ $(($(sed -n 's/^first_uid = //p' "$OWN/conf" | tail -n 1) + $(find "$OWN/locks" 
 
 @test "once: counts as a box of its user's, until it is killed" {
 	boxes_setup 3 'max_boxes_per_user = 1'
-	CALLER=(setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups env PATH="$TEST_PREFIX/bin:$PATH")
+	CALLER=("$TOOLS/as" "$TEST_UID" env PATH="$TEST_PREFIX/bin:$PATH")
 	chown "$TEST_UID" "$T"
 	start
 	expect 2 own isolate --once -- /bin/true

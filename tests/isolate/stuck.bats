@@ -70,7 +70,7 @@ has_stuck() {
 	spawn "$TOOLS/stuckfs" "$T/mnt"
 	server=$pid
 	wait_for 10 grep -q mounted "$T/spawn.out"
-	CALLER=(setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups env PATH="$TEST_PREFIX/bin:$PATH")
+	CALLER=("$TOOLS/as" "$TEST_UID" env PATH="$TEST_PREFIX/bin:$PATH")
 	chown "$TEST_UID" "$T"
 	own_spawn isolate --once -p --dir=stuck="$T/mnt:rw" --stdout=out -- /bin/sh -c 'echo here; cat /stuck/file'
 	wait_for 10 grep -q here out

@@ -36,7 +36,7 @@ own() {
 }
 
 own_as() {
-	local CALLER=(setpriv --reuid "$1" --regid "$1" --clear-groups --inh-caps=-all
+	local CALLER=("$TOOLS/as" "$1"
 		env HOME="$T/home" PATH="$TEST_PREFIX/bin:$PATH")
 	own "${@:2}"
 }

@@ -87,7 +87,7 @@ unset TMPDIR XDG_DATA_HOME XDG_RUNTIME_DIR XDG_CONFIG_HOME REGISTRY_AUTH_FILE DO
 set_caller() {
 	CALLER=()
 	[[ $TEST_AS == root ]] ||
-		CALLER=(setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups --inh-caps=-all)
+		CALLER=("$TOOLS/as" "$TEST_UID")
 	(($# == 0)) || CALLER+=(env "$@")
 }
 set_caller
@@ -99,7 +99,7 @@ as_caller() { "${CALLER[@]}" "$@"; }
 as_uid() {
 	local uid=$1
 	shift
-	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all "$@"
+	"$TOOLS/as" "$uid" "$@"
 }
 
 give_to_caller() { [[ $TEST_AS == root ]] || chown -h "$TEST_UID:$TEST_UID" "$@"; }
