@@ -23,7 +23,7 @@ teardown() {
 }
 
 @test "pull: layers on each other are what umoci unpacks" {
-	need tar gzip umoci
+	need tar umoci
 	# umoci 0.4 knows nothing but gzip, and wants the same names of everything.
 	local w=$T/work
 	mkdir -p "$w"/{1,2,3}
@@ -40,14 +40,12 @@ teardown() {
 		mkdir -p gone keep back
 		echo 3 >gone/again; echo 3 >keep/b; echo 3 >back/new
 	)
-	layout_new "$T/l"
 	local i
 	for i in 1 2 3; do
 		# Parents first, as an ordinary layer has them.
 		tar -C "$w/$i" --owner=0 --group=0 --numeric-owner --mtime=2020-01-01 -cf "$T/$i.tar" .
-		layout_layer "$T/l" "$T/$i.tar"
 	done
-	layout_done "$T/l"
+	layout_tars "$T/l" "$T"/[123].tar
 	expect 0 pull -q "oci:$T/l"
 	expect 0 imgmount --store="$T/s" unpack "oci:$T/l" "$T/ours"
 	umoci unpack --rootless --image "$T/l:latest" "$T/bundle" >/dev/null
@@ -81,9 +79,7 @@ teardown() {
 			;;
 		root) tar -C "$T/src" -P --transform 's,^lnk$,.,' -cf "$T/a.tar" lnk ;;
 		esac
-		layout_new "$T/l"
-		layout_layer "$T/l" "$T/a.tar"
-		layout_done "$T/l"
+		layout_tars "$T/l" "$T/a.tar"
 		case $how in
 		dotdot | middle) refused "'..'" ;;
 		through)
@@ -109,9 +105,7 @@ teardown() {
 	ln -s f "$T/src/mail/l"
 	mkfifo "$T/src/mail/p"
 	tar -C "$T/src" --numeric-owner --owner=8 --group=8 -cf "$T/a.tar" .
-	layout_new "$T/l"
-	layout_layer "$T/l" "$T/a.tar"
-	layout_done "$T/l"
+	layout_tars "$T/l" "$T/a.tar"
 	expect 0 as_caller unshare -Ur "$TEST_PREFIX/bin/imgfetch" --store="$T/s" pull -q "oci:$T/l"
 	is "$(cat "$T/s/layers/sha256/${LAYOUT_DIFFIDS[0]}/mail/f")" x
 	grep -qx 'owners-kept no' "$T/s/layers/sha256/${LAYOUT_DIFFIDS[0]}.info"
@@ -137,9 +131,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$@"
 	echo x >"$T/src/d/f"
 	chmod 666 "$T/src/d/f"
 	tar -C "$T/src" -cf "$T/a.tar" .
-	layout_new "$T/l"
-	layout_layer "$T/l" "$T/a.tar"
-	layout_done "$T/l"
+	layout_tars "$T/l" "$T/a.tar"
 	expect 1 no_unshare /usr/bin/unshare -i true
 	umask 077
 	expect 0 no_unshare "$TEST_PREFIX/bin/imgfetch" --store="$T/s" pull -q "oci:$T/l"
@@ -157,9 +149,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$@"
 	setfattr -n user.kept -v yes "$T/src/f"
 	setfattr -n user.overlay.opaque -v y "$T/src/dev"
 	tar -C "$T/src" --xattrs --xattrs-include='*' --format=pax -cf "$T/a.tar" .
-	layout_new "$T/l"
-	layout_layer "$T/l" "$T/a.tar"
-	layout_done "$T/l"
+	layout_tars "$T/l" "$T/a.tar"
 	expect 0 pull -q "oci:$T/l"
 	local layer=$T/s/layers/sha256/${LAYOUT_DIFFIDS[0]}
 	is "$(stat -c %a "$layer/su")" 755
@@ -252,9 +242,7 @@ whole() {
 	chmod 664 "$T/src/f"
 	chmod 775 "$T/src/d"
 	tar -C "$T/src" --owner=0 --group=0 --numeric-owner -cf "$T/a.tar" .
-	layout_new "$T/l"
-	layout_layer "$T/l" "$T/a.tar"
-	layout_done "$T/l"
+	layout_tars "$T/l" "$T/a.tar"
 	pull -q "oci:$T/none" 2>/dev/null || true # makes the store
 	chgrp -R 12345 "$T/s/tmp" "$T/s/layers"
 	chmod g+s "$T/s/tmp" "$T/s/layers" "$T/s/layers/sha256"

@@ -51,9 +51,7 @@ setup_file() { make_big_once; }
 	mkdir -p "$T/src"
 	echo x >"$T/src/a"
 	tar -C "$T/src" -P --transform $'s,^,../\e[31mred\a,' -cf "$T/a.tar" a
-	layout_new "$T/l"
-	layout_layer "$T/l" "$T/a.tar"
-	layout_done "$T/l"
+	layout_tars "$T/l" "$T/a.tar"
 	refused '\x1b[31mred\x07'
 	[[ $stderr != *$'\e'* ]] || fail "an escape character came through"
 }
@@ -120,9 +118,7 @@ setup_file() { make_big_once; }
 		with tarfile.open(sys.argv[1], "w", format=tarfile.PAX_FORMAT) as t:
 		    t.addfile(entry, io.BytesIO(body))
 	E
-	layout_new "$T/l"
-	layout_layer "$T/l" "$T/a.tar"
-	layout_done "$T/l"
+	layout_tars "$T/l" "$T/a.tar"
 	refused "a header of more than 8 MiB"
 }
 
@@ -145,9 +141,7 @@ setup_file() { make_big_once; }
 		    end = tarfile.TarInfo("end")
 		    t.addfile(end)
 	E
-	layout_new "$T/l"
-	layout_layer "$T/l" "$T/a.tar"
-	layout_done "$T/l"
+	layout_tars "$T/l" "$T/a.tar"
 	expect 0 pull -q "oci:$T/l"
 	local layer=$T/s/layers/sha256/${LAYOUT_DIFFIDS[0]}
 	[[ -e $layer/end && $layer/l -ef $layer/f ]] || fail "it is not all there"

@@ -78,11 +78,8 @@ refused() {
 		for i in {1..900}; do echo "sym s$i to=d$i$deep"; done
 		echo layer two
 		for i in {1..900}; do echo "file s$i/f"; done
-	} | "$TESTS_DIR/lib/mktars" "$T"
-	layout_new "$T/links"
-	layout_layer "$T/links" "$T/one.tar"
-	layout_layer "$T/links" "$T/two.tar"
-	layout_done "$T/links"
+	} | "$TOOLS/layout" tars "$T"
+	layout_tars "$T/links" "$T/one.tar" "$T/two.tar"
 	expect 6 imgfetch pull -q --no-sync --store="$T/store" "oci:$T/links"
 	says "its layers leave too much to each other: more than 200000 names"
 	one_line

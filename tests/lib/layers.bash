@@ -8,16 +8,14 @@ make_big_once() {
 	local i bytes=500000 dir=$BATS_FILE_TMPDIR/big
 	# Where digests are emulated, no more than what a disk of 4 MiB has no room for.
 	[[ $TEST_WHERE == native ]] || bytes=250000
-	mkdir "$dir"
-	layout_new "$dir/l"
+	mkdir "$dir" "$dir/tars"
 	for i in {1..20}; do
 		head -c "$bytes" /dev/urandom >"$dir/f$i"
-		tar -C "$dir" -cf "$dir/a.tar" "f$i"
-		layout_layer "$dir/l" "$dir/a.tar" plain
+		tar -C "$dir" -cf "$dir/tars/$i.tar" "f$i"
 	done
-	layout_done "$dir/l"
+	layout_tars "$dir/l" "$dir"/tars/{1..20}.tar
+	rm -r "$dir/tars"
 	printf '%s\n' "${LAYOUT_DIFFIDS[@]}" >"$dir/diffids"
-	rm "$dir/a.tar"
 }
 
 # Twenty layers of 502 kB, or less, which do not compress.
@@ -29,12 +27,11 @@ make_big() {
 # A sync waits for everything that the machine has to write: only where a test is about crashes.
 pull() { imgfetch --store="$T/s" --no-sync pull "$@"; }
 
-# One line per entry: all that should be equal in two trees. Numeric owners only where they are kept.
+# One line per entry: all that should be equal in two trees. Owners only where they are kept.
 tree() {
-	local owners='%U:%G'
-	[[ $TEST_AS == root ]] || owners=
-	(cd "$1" && find . -mindepth 1 -printf "%P %y %m $owners %T@ %s %l\n" |
-		sed -E 's/ (d|l|p)( .*)? [0-9]+ /& /; /^[^ ]+ d /s/ [0-9]+ $//' | LC_ALL=C sort)
+	local flags=-dl
+	[[ $TEST_AS == root ]] || flags+=o
+	"$TOOLS/tree" "$flags" "$1"
 }
 
 # contents DIR: names and contents of all files.
@@ -84,7 +81,6 @@ same_as_tar() {
 	local got=$1 want=$2 tar=$3
 	[[ -d $want ]] || { mkdir "$want" && tar -C "$want" --numeric-owner -xpf "$tar"; }
 	diff <(tree "$want") <(tree "$got") || fail "$tar: another tree"
-	diff <(contents "$want") <(contents "$got") || fail "$tar: other contents"
 	(($(stat -c %b "$got/d/e/sparse") < 1000)) || fail "$tar: the hole was filled"
 	[[ $got/d/random -ef $got/d/hard ]] || fail "$tar: no hard link"
 }

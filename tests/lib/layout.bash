@@ -5,6 +5,8 @@
 #   layout_layer DIR TAR [HOW]   add the file TAR as a layer: gzip (default), zstd or plain
 #   layout_blob DIR FILE DIFFID  add FILE as a layer as it is, its DiffID being this (64 digits)
 #   layout_done DIR              manifest and index: the image is oci:DIR
+#   layout_tars DIR TAR...       all of that at once: the image oci:DIR of these layers, as gzip files
+#   layout_digests FILE          what tests/tools/layout printed
 # $LAYOUT_DIFFIDS and $LAYOUT_BLOBS are the digits of the layers so far.
 
 layout_new() {
@@ -36,6 +38,22 @@ layout_layer() {
 	plain) cp "$tar" "$tar.out" ;;
 	esac
 	layout_blob "$1" "$tar.out" "$diffid"
+}
+
+layout_tars() {
+	local dir=$1
+	"$TOOLS/layout" image "$@" >"$dir.digests"
+	layout_digests "$dir.digests"
+	give_to_caller "$dir" "$dir"/*
+}
+
+layout_digests() {
+	local diffid blob
+	LAYOUT_DIFFIDS=() LAYOUT_BLOBS=()
+	while read -r diffid blob; do
+		LAYOUT_DIFFIDS+=("$diffid")
+		LAYOUT_BLOBS+=("$blob")
+	done <"$1"
 }
 
 layout_done() {

@@ -143,14 +143,7 @@ three_layers() {
 	store_image "$s" localhost/three:1 "$a" "$b" "$c" >/dev/null
 }
 
-tree_of() {
-	(
-		cd "$1" || exit
-		find . -type d -printf '%p %y %m %U %G %T@\n' -o -printf '%p %y %m %U %G %s %T@ %l\n'
-		find . -type f -exec sha256sum {} +
-		find . \( -type f -o -type d \) -exec getfattr -h -d -m '^user\.' --absolute-names {} +
-	) | LC_ALL=C sort
-}
+tree_of() { "$TOOLS/tree" "$1"; }
 
 umount_all() {
 	local dir
