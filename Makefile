@@ -390,7 +390,7 @@ $(O)/unit/%: $(O)/obj/tests/unit/%.o $$(call obj,$$(unit_objs_$$*)) $(O)/libimgm
 # What bats tests put into boxes: static, so that it runs in any root.
 test_tools := probe burn stuckfs
 test_tools += killat meter
-test_tools += deny as layout tree
+test_tools += deny as layout tree json
 tool_bins := $(patsubst %,$(O)/tools/%,$(test_tools))
 tools: $(tool_bins)
 $(O)/tools/%: tests/tools/%.c $(O)/flags

@@ -8,7 +8,7 @@ setup_file() { fixture busybox; }
 
 care() { imgfetch "$1" --store="$T/store" "${@:2}"; }
 pull() { imgfetch pull -q --no-sync --store="$T/store" "oci:$TEST_FIXTURES/busybox:${1:-latest}"; }
-names() { care list --json | jq -r '.[].reference'; }
+names() { care list --json | jget -e '*' reference; }
 # Everything in the store by name, but the lock's own moments in tmp/.
 contents() { find "$T/store" -path "$T/store/layers/sha256/*/*" -prune -o -print | sort; }
 
@@ -30,8 +30,8 @@ held() { ! flock --nonblock "$1" true; }
 	expect 0 pull zstd
 	local other=$output
 	expect 0 care tag localhost/busybox:zstd localhost/busybox
-	is "$(care inspect --json localhost/busybox | jq -r .digest)" "$other"
-	is "$(care inspect --json course/python:3 | jq -r .digest)" "$image"
+	is "$(care inspect --json localhost/busybox | jget digest)" "$other"
+	is "$(care inspect --json course/python:3 | jget digest)" "$image"
 	# By digest, and again without a change.
 	expect 0 care tag "$image" course/python:3
 	expect 4 care tag localhost/nope x
@@ -50,13 +50,13 @@ held() { ! flock --nonblock "$1" true; }
 	says "remove 'x.example/a/b:3': image 'x.example/a/b:3' is not in the store"
 	[[ $stderr != *pull* ]] || fail "who removes is told to pull"
 	one_line
-	is "$(jq -c '.[] | [.reference, .digest, .removed_names, .removed_image, .removed_layers]' \
-		"$T/x.out")" "[\"x.example/a/b:1\",\"$image\",1,false,0]"
+	is "$(jget -e '*' reference digest removed_names removed_image removed_layers <"$T/x.out")" \
+		"x.example/a/b:1 $image 1 false 0"
 	expect 0 care rm x.example/a/b:2 y/z
 	is "$(cd "$T/store" && find refs | sort | xargs)" \
 		"refs refs/localhost refs/localhost/busybox refs/localhost/busybox/:latest"
 	expect 0 care rm --json localhost/busybox
-	is "$(jq -c '.[] | [.removed_image, .removed_layers]' "$T/x.out")" "[true,4]"
+	is "$(jget -e '*' removed_image removed_layers <"$T/x.out")" "true 4"
 	is "$(cd "$T/store" && find refs images layers tmp | sort | xargs)" \
 		"images images/sha256 layers layers/sha256 refs tmp"
 	expect 4 imgfetch rm --store="$T/none" x
@@ -71,7 +71,7 @@ held() { ! flock --nonblock "$1" true; }
 	chmod 644 "$T/needs"
 	hold pull-test "$T/needs"
 	expect 0 care rm --json localhost/busybox
-	is "$(jq -c '.[] | [.removed_image, .removed_layers]' "$T/x.out")" "[true,3]"
+	is "$(jget -e '*' removed_image removed_layers <"$T/x.out")" "true 3"
 	is "$(find "$T/store/layers/sha256" -mindepth 1 -maxdepth 1 -name '*.info')" \
 		"$T/store/layers/sha256/${layer#sha256:}.info"
 	expect 0 care gc
@@ -79,7 +79,7 @@ held() { ! flock --nonblock "$1" true; }
 	kill "$pid"
 	wait "$pid" || true
 	expect 0 care gc --json
-	is "$(jq -c '[.layers, .temporary]' "$T/x.out")" "[1,1]"
+	is "$(jget layers temporary <"$T/x.out")" "1 1"
 	is "$(find "$T/store/layers/sha256" "$T/store/tmp" -mindepth 1)" ""
 }
 
@@ -99,16 +99,15 @@ held() { ! flock --nonblock "$1" true; }
 		echo sha256:$a >refs/x.example/y/:1
 		echo mine >layers/sha256/README' bash "$s"
 	expect 0 care gc --dry-run --json
-	local want='[1,0,1,2,1,4]'
-	is "$(jq -c '[.names, .images, .layers, .notes, .partial_blobs, .temporary]' "$T/x.out")" "$want"
+	local want='1 0 1 2 1 4'
+	is "$(jget names images layers notes partial_blobs temporary <"$T/x.out")" "$want"
 	local bytes
-	bytes=$(jq .disk_bytes "$T/x.out")
+	bytes=$(jget disk_bytes <"$T/x.out")
 	between 100000 "$bytes" 180000
 	expect 0 care gc --dry-run
 	prints "would remove 1 name of no image, 1 layer of no image, 2 notes of no layer"
 	expect 0 care gc --json
-	is "$(jq -c '[.names, .images, .layers, .notes, .partial_blobs, .temporary]' "$T/x.out")" "$want"
-	is "$(jq .disk_bytes "$T/x.out")" "$bytes"
+	is "$(jget names images layers notes partial_blobs temporary disk_bytes <"$T/x.out")" "$want $bytes"
 	contents >"$T/after"
 	echo "$s/layers/sha256/README" | sort - "$T/before" | cmp - "$T/after"
 	expect 0 care gc
@@ -122,7 +121,7 @@ held() { ! flock --nonblock "$1" true; }
 	expect 0 pull zstd
 	expect 0 care tag localhost/busybox:zstd localhost/busybox
 	expect 0 care gc --json
-	is "$(jq -c '[.images, .layers]' "$T/x.out")" "[0,0]"
+	is "$(jget images layers <"$T/x.out")" "0 0"
 	mkdir -p "$BOXES/$BOX"
 	printf '%s\n%s\n' "$s" "$old" >"$BOXES/$BOX/image"
 	chmod 755 "$BOXES/$BOX"
@@ -131,10 +130,10 @@ held() { ! flock --nonblock "$1" true; }
 	prints "kept 1 without a name, in use"
 	rm -r -- "${BOXES:?}/${BOX:?}"
 	expect 0 care gc --images --dry-run --json
-	is "$(jq -c '[.images, .layers]' "$T/x.out")" "[1,0]"
+	is "$(jget images layers <"$T/x.out")" "1 0"
 	expect 0 care gc --images --json
 	# Its layers are the other's, too.
-	is "$(jq -c '[.images, .images_in_use, .layers]' "$T/x.out")" "[1,0,0]"
+	is "$(jget images images_in_use layers <"$T/x.out")" "1 0 0"
 	expect 4 care inspect "$old"
 	expect 0 care inspect localhost/busybox
 }
@@ -214,6 +213,6 @@ held() { ! flock --nonblock "$1" true; }
 	expect 0 care rm localhost/busybox:plain
 	expect 0 care gc --images
 	expect 0 care gc --json
-	is "$(jq -c '[.names, .images, .layers, .notes, .temporary]' "$T/x.out")" "[0,0,0,0,0]"
+	is "$(jget names images layers notes temporary <"$T/x.out")" "0 0 0 0 0"
 	is "$(names)" localhost/busybox:latest
 }

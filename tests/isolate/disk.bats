@@ -32,7 +32,7 @@ except OSError as e: print(os.strerror(e.errno))
 print(n)'
 program() { box "${@:4}" --run -- /usr/bin/python3 -ISc "$1" "$2" "$3"; }
 
-hit() { jq -r .limit_hit "$T/json"; }
+hit() { jget limit_hit <"$T/json"; }
 JSON=(--meta-format=json)
 
 # bounds_hold WORDS: of a box made with --disk=1M,100.

@@ -32,7 +32,7 @@ image() {
 tree() { (cd "$STORE" && find . -printf '%p %y %m %U %s %T@\n' | sort | sha256sum); }
 once() { isolate -s -p --once --image=localhost/i:1 "$@"; }
 rw() { isolate -s -p -b "$BOX" "$M" --run "$@"; }
-hit() { jq -r .limit_hit "$T/json"; }
+hit() { jget limit_hit <"$T/json"; }
 
 @test "image-rw: new names and open files can be written, the image's stay as they are" {
 	expect 0 once --image-rw=1M -- /bin/sh -c '

@@ -72,7 +72,7 @@ uncounted() { "$TOOLS/deny" perf_event_open "${CALLER[@]}" "$TEST_PREFIX/bin/iso
 	meta time-wall
 	meta_is exitcode 0
 	expect 0 uncounted -b "$BOX" "$M" --meta-format=json -p --run -- /bin/sh -c '(/bin/true) & wait'
-	is "$(jq -c '[.cpu_ns, .cpu_user_ns, .cpu_system_ns, .exit_code]' "$T/meta")" "[null,null,null,0]"
+	is "$(jget cpu_ns cpu_user_ns cpu_system_ns exit_code <"$T/meta")" "null null null 0"
 }
 
 @test "time: a group counts where the counter is forbidden" {

@@ -18,14 +18,11 @@ teardown() {
 # column N of the line of box $1
 column() { awk -v id="$1" -v n="$2" '$1 == id { print $n }' <<<"$output"; }
 
-# json FILTER: of the last output.
-json() { jq -r "$1" <<<"$output"; }
-
 @test "list: nothing but the headings when no box is used" {
 	expect 0 own isolate --list
 	is "$(awk '{ $1 = $1; print }' <<<"$output")" "BOX OWNER CG STATE SINCE IMAGE"
 	expect 0 own isolate --list --json
-	is "$(json 'length')" 0
+	is "$(jget '#' <<<"$output")" 0
 }
 
 @test "list: boxes, their owner and state, in order of their numbers" {
@@ -44,13 +41,19 @@ json() { jq -r "$1" <<<"$output"; }
 	own_spawn isolate --once -p --stdout=started -- /bin/sh -c 'echo here; exec sleep 1000'
 	wait_for 10 grep -q here started
 	expect 0 own isolate --list --json
-	is "$(json '[.[] | select(.once | not)] | map("\(.box_id) \(.owner_uid) \(.state) \(.image)") | join(",")')" \
-		"3 $me running null,11 $me ready null"
-	is "$(json 'map(select(.once)) | map("\(.owner_uid) \(.state)") | join(",")')" "$me running"
-	is "$(json "all(.[]; .since_unix_s <= $(date +%s) and .since_unix_s > $(date +%s) - 3600)")" true
+	is "$(jget -e '*' once box_id owner_uid state image <<<"$output" | sed '/^true/{s/ [0-9]* / /; s/ [^ ]*$//}' | sort)" \
+		"false 11 $me ready null
+false 3 $me running null
+true $me running"
+	local since n=0 now=$EPOCHSECONDS
+	while read -r since; do
+		((since <= now && since > now - 3600)) || fail "since $since"
+		n=$((n + 1))
+	done < <(jget -e '*' since_unix_s <<<"$output")
+	is "$n" 3
 	# Killed: the box that is on disk is to be put right; of the other nothing is left.
 	kill -KILL "${SPAWNED[@]}" 2>/dev/null || true
-	wait_for 10 own bash -c '[[ $(isolate --list --json | jq -r "map(\"\(.box_id) \(.state)\") | join(\",\")") == "3 stale,11 ready" ]]'
+	wait_for 10 own bash -c '[[ $(isolate --list --json | "$0" -e "*" box_id state | xargs) == "3 stale 11 ready" ]]' "$TOOLS/json"
 	wait_for 10 own isolate -b 3 --run -- /bin/true
 	expect 0 own isolate -b 11 "${cg[@]}" --cleanup
 	expect 0 own isolate --list
@@ -66,7 +69,7 @@ json() { jq -r "$1" <<<"$output"; }
 	expect 0 own_as "$user" isolate --list
 	is "$(awk 'NR > 1 { print $1, $2 }' <<<"$output")" "1 $user"
 	expect 0 own_as "$other" isolate --list --json
-	is "$(json 'map(.box_id) | join(",")')" 2
+	is "$(jget -e '*' box_id <<<"$output")" 2
 	if [[ $TEST_AS == root ]]; then
 		expect 0 own isolate --list
 		is "$(awk 'NR > 1 { print $1, $2 }' <<<"$output")" "$both"
@@ -84,7 +87,7 @@ json() { jq -r "$1" <<<"$output"; }
 	imgfetch --quiet pull "oci:$TEST_FIXTURES/busybox"
 	own isolate -b 5 --image=localhost/busybox --init >/dev/null
 	expect 0 own isolate --list --json
-	is "$(json '.[0].image')" "$(sed -n 2p "$OWN/boxes/5/image")"
+	is "$(jget 0.image <<<"$output")" "$(sed -n 2p "$OWN/boxes/5/image")"
 	expect 0 own isolate --list
 	is "$(column 5 6)" "$(sed -n 2p "$OWN/boxes/5/image")"
 }

@@ -31,7 +31,7 @@ $(($(sed -n 's/^first_uid = //p' "$OWN/conf" | tail -n 1) + $(find "$OWN/locks" 
 	meta_is exitcode 0
 	own_is_tidy
 	expect 0 own isolate --once -s --meta-format=json --meta=json -- /usr/bin/id -u
-	is "$output" "$(($(sed -n 's/^first_uid = //p' "$OWN/conf" | tail -n 1) + $(jq .box_id json)))"
+	is "$output" "$(($(sed -n 's/^first_uid = //p' "$OWN/conf" | tail -n 1) + $(jget box_id <json)))"
 }
 
 @test "once: exit status and meta file are those of --run" {
@@ -179,9 +179,9 @@ $(($(sed -n 's/^first_uid = //p' "$OWN/conf" | tail -n 1) + $(find "$OWN/locks" 
 @test "once: the JSON meta file tells which box it was and what was left in it" {
 	expect 0 own isolate -b 0 --init
 	expect 2 once --meta-format=json -i nothing -- /bin/true
-	is "$(jq .box_id "$T/meta")" null
+	is "$(jget box_id <"$T/meta")" null
 	expect 0 once --meta-format=json -- /bin/sh -c 'exec head -c 100000 /dev/zero >f'
-	is "$(jq -c '[.box_id, .box_bytes]' "$T/meta")" '[1,102400]'
+	is "$(jget box_id box_bytes <"$T/meta")" "1 102400"
 	expect 0 own isolate -b 0 --cleanup
 	own_is_tidy
 }

@@ -202,6 +202,10 @@ prints() { [[ $output == *"$1"* ]] || fail "stdout lacks '$1'"; }
 says() { [[ $stderr == *"$1"* ]] || fail "stderr lacks '$1'"; }
 is() { [[ $1 == "$2" ]] || fail "got '$1', expected '$2'"; }
 
+# jget FIELD... <FILE: values out of JSON (tests/tools/json.c): jq takes most of a second to start on an
+# emulated processor.
+jget() { "$TOOLS/json" "$@"; }
+
 # one_line: the last command's stderr is exactly one line (as every error of ours is).
 one_line() {
 	local lines
