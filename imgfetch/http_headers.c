@@ -107,6 +107,15 @@ static void take_date(struct http_response *r, const char *value, size_t len)
 		r->retry_after_s = (long)MIN(MAX(r->retry_at_s - when, 0), RETRY_AFTER_SAID_MAX_S);
 }
 
+static bool is_digits(const char *value, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && value[n] >= '0' && value[n] <= '9')
+		n++;
+	return len > 0 && n == len;
+}
+
 /* Seconds, or a date, which is compared with the server's own where it says what that is. */
 static void take_retry_after(struct http_response *r, const char *value, size_t len, int64_t now_s)
 {
@@ -116,6 +125,10 @@ static void take_retry_after(struct http_response *r, const char *value, size_t 
 	int64_t when;
 
 	keep_number(value, len, UINT64_MAX, &s, &has);
+	if (!has && is_digits(value, len)) { /* more than fits is long, not nothing */
+		s = UINT64_MAX;
+		has = true;
+	}
 	if (has) {
 		r->retry_after_s = (long)MIN(s, (uint64_t)RETRY_AFTER_SAID_MAX_S);
 		return;

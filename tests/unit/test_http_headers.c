@@ -38,6 +38,7 @@ static const struct {
 	{"Retry-After: 7\r\n", 7, ""},
 	{"retry-after:\t 0 \r\n", 0, ""},
 	{"Retry-After: 99999999999\r\n", 86400, ""},
+	{"Retry-After: 99999999999999999999\r\n", 86400, ""},
 	{"Retry-After: -1\r\n", -1, ""},
 	{"Retry-After: soon\r\n", -1, ""},
 	{"Retry-After: Sun, 09 Sep 2001 01:46:50 GMT\r\n", 10, ""},
