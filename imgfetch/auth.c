@@ -176,7 +176,8 @@ static int check_realm(const struct auth *a, const struct url *realm, struct err
 	return 0;
 }
 
-static int send_asking(struct auth *a, struct asking *k, bool post, bool *temporary, struct err *e)
+static int send_asking(struct auth *a, struct asking *k, bool post, struct auth_later *later,
+		       struct err *e)
 {
 	const struct challenge *c = &a->challenge;
 
@@ -205,7 +206,9 @@ static int send_asking(struct auth *a, struct asking *k, bool post, bool *tempor
 	k->req.form = k->form;
 	k->req.authorization = k->basic;
 	if (http_perform(a->http, &k->req, &k->got, e) < 0) {
-		*temporary = k->got.retry;
+		later->maybe = k->got.retry;
+		if (e->kind == ERR_VERIFY) /* too large: it does not speak the protocol */
+			e->kind = ERR_NETWORK;
 		return err_wrap(e, "token server of '%s'", a->host);
 	}
 	return 0;
@@ -216,12 +219,14 @@ static struct loginhint hint_locked(const struct auth *a)
 	return loginhint_make(&a->creds, a->host, a->repo[0] != '\0');
 }
 
-static int judge_token_answer(struct auth *a, struct asking *k, bool *temporary, struct err *e)
+static int judge_token_answer(struct auth *a, struct asking *k, struct auth_later *later,
+			      struct err *e)
 {
 	struct token *token;
 	int r;
 
-	*temporary = http_status_is_temporary(k->got.status);
+	later->maybe = http_status_is_temporary(k->got.status);
+	later->after_s = k->got.retry_after_s;
 	if (k->got.status != 200) {
 		/* Servers differ in how they say that they do not believe us (RFC 6749: 400). */
 		bool refused = k->got.status == 401 || k->got.status == 403 ||
@@ -251,25 +256,26 @@ static int judge_token_answer(struct auth *a, struct asking *k, bool *temporary,
 	return r;
 }
 
-static int fetch_token(struct auth *a, bool *temporary, struct err *e)
+static int fetch_token(struct auth *a, struct auth_later *later, struct err *e)
 {
 	bool post = a->creds.kind == CREDENTIAL_IDENTITY;
 	struct asking *k = asking_new(a, e);
 	int r;
 
+	*later = (struct auth_later){.after_s = -1};
 	if (!k)
 		return -1;
-	r = send_asking(a, k, post, temporary, e);
+	r = send_asking(a, k, post, later, e);
 	/* A server that knows no POST: "use GET", says the specification. */
 	if (r == 0 && post && (k->got.status == 404 || k->got.status == 405)) {
 		asking_free(k);
 		k = asking_new(a, e);
 		if (!k)
 			return -1;
-		r = send_asking(a, k, false, temporary, e);
+		r = send_asking(a, k, false, later, e);
 	}
 	if (r == 0)
-		r = judge_token_answer(a, k, temporary, e);
+		r = judge_token_answer(a, k, later, e);
 	asking_free(k);
 	return r;
 }
@@ -291,7 +297,7 @@ static int answer_basic(struct auth *a, const char *used, struct err *e)
 }
 
 static int answer_locked(struct auth *a, const struct http_response *resp, const char *used,
-			 bool *temporary, struct err *e)
+			 struct auth_later *later, struct err *e)
 {
 	/* Somebody else was told the same and has a new header already. */
 	if (a->header && (!used || strcmp(used, a->header) != 0))
@@ -309,7 +315,7 @@ static int answer_locked(struct auth *a, const struct http_response *resp, const
 		return answer_basic(a, used, e);
 	if (a->creds.kind == CREDENTIAL_REGISTRY)
 		return used ? 1 : set_header(a, "Bearer", a->creds.secret, e);
-	return fetch_token(a, temporary, e);
+	return fetch_token(a, later, e);
 }
 
 /* --- for threads ----------------------------------------------------------------------------- */
@@ -317,13 +323,13 @@ static int answer_locked(struct auth *a, const struct http_response *resp, const
 char *auth_header(struct auth *a)
 {
 	char *copy;
-	bool temporary;
+	struct auth_later later;
 	struct err ignored;
 
 	(void)pthread_mutex_lock(&a->lock); /* fails only on misuse */
-	if (a->renew_ns && clock_mono_ns() >= a->renew_ns &&
-	    fetch_token(a, &temporary, &ignored) < 0)
-		a->renew_ns = clock_mono_ns() + RENEW_AGAIN_S * NSEC_PER_SEC;
+	if (a->renew_ns && clock_mono_ns() >= a->renew_ns && fetch_token(a, &later, &ignored) < 0)
+		a->renew_ns = clock_mono_ns() +
+			      (uint64_t)MAX(later.after_s, RENEW_AGAIN_S) * NSEC_PER_SEC;
 	copy = a->header ? strdup(a->header) : NULL;
 	(void)pthread_mutex_unlock(&a->lock);
 	return copy;
@@ -358,13 +364,14 @@ static void scrub_locked(const struct auth *a, struct err *e)
 		blot(e->text, a->header + strcspn(a->header, " ") + 1);
 }
 
-int auth_answer(struct auth *a, const struct http_response *resp, const char *used, bool *temporary,
-		struct err *e)
+int auth_answer(struct auth *a, const struct http_response *resp, const char *used,
+		struct auth_later *later, struct err *e)
 {
 	int r;
 
+	*later = (struct auth_later){.after_s = -1};
 	(void)pthread_mutex_lock(&a->lock);
-	r = answer_locked(a, resp, used, temporary, e);
+	r = answer_locked(a, resp, used, later, e);
 	if (r < 0)
 		scrub_locked(a, e);
 	(void)pthread_mutex_unlock(&a->lock);

@@ -26,15 +26,20 @@ void auth_set_credentials(struct auth *a, const struct credentials *creds);
  * that it is too old. */
 char *auth_header(struct auth *a);
 
+/* May a token server that failed do better a little later? */
+struct auth_later {
+	bool maybe;
+	long after_s; /* what it said about when (Retry-After), or -1 */
+};
+
 /* The registry answered 401 (resp) to a request with the header `used` (or NULL): get what it asks
  * for. 0: send the request again with auth_header(). Another thread may have done it meanwhile,
  * then nothing is fetched. Credentials go to the host itself, or to its token server: over https
  * wherever that is, over plain HTTP only if that is at the registry's own address. 1: there is
  * nothing (more) to offer, the answer stands. ERR_AUTH (a token server or a helper refuses),
- * ERR_NETWORK, ERR_CONFIG (credentials files); with *temporary set true if the token server may do
- * better a little later. */
-int auth_answer(struct auth *a, const struct http_response *resp, const char *used, bool *temporary,
-		struct err *e) NODISCARD;
+ * ERR_NETWORK, ERR_CONFIG (credentials files); *later is valid then. */
+int auth_answer(struct auth *a, const struct http_response *resp, const char *used,
+		struct auth_later *later, struct err *e) NODISCARD;
 
 /* For messages about 401 and 403: see loginhint_make. */
 struct loginhint auth_hint(struct auth *a);

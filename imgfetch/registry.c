@@ -230,16 +230,17 @@ static int refuse(struct attempt *a, const char *what, struct err *e)
 }
 
 /* 0: try again; 1: the answer stands; -1 */
-static int log_in(struct attempt *a, const char *used, bool *temporary, struct err *e)
+static int log_in(struct attempt *a, const char *used, struct auth_later *later, struct err *e)
 {
 	int r;
 
+	*later = (struct auth_later){.after_s = -1};
 	/* Only the registry itself may ask for a login, not a place it redirects to. */
 	if (!url_same_origin(&a->req.url, &a->resp.url))
 		return regerror_set(&a->resp, "redirected request", "no login is sent there", e);
 	if (a->logins == LOGINS_MAX)
 		return 1;
-	r = auth_answer(a->r->auth, &a->resp, used, temporary, e);
+	r = auth_answer(a->r->auth, &a->resp, used, later, e);
 	if (r == 0)
 		a->logins++;
 	return r;
@@ -315,7 +316,7 @@ static enum verdict try_once(struct attempt *a, struct err *e)
 	auto_secret header = auth_header(a->r->auth);
 	const struct http_response *resp = &a->resp;
 	struct blob_flow *f = a->flow;
-	bool temporary = false;
+	struct auth_later later;
 	int r = transfer(a, header, e);
 
 	/* It had let us in: a token that is too old later is another matter. */
@@ -331,12 +332,12 @@ static enum verdict try_once(struct attempt *a, struct err *e)
 			return AGAIN;
 	}
 	if (r == 0 && resp->status == 401) {
-		r = log_in(a, header, &temporary, e);
+		r = log_in(a, header, &later, e);
 		if (r >= 0)
 			return r == 0 ? AGAIN : DONE;
-		if (!temporary)
+		if (!later.maybe || later.after_s > RETRY_AFTER_MAX_S)
 			return FAILED;
-		return once_more(a, -1, true, e);
+		return once_more(a, later.after_s, true, e);
 	}
 	if (r == 0 && !is_temporary(resp))
 		return DONE;

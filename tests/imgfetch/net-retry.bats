@@ -18,6 +18,16 @@ pull() { expect "$1" imgfetch pull --store="$T/store" "${@:2}"; }
 	is "$(badreg_log wait-date | grep -c HEAD)" 2
 }
 
+@test "retry: a token server is waited for as it says, but not for an hour" {
+	pull 0 "$BAD/token-wait:v1"
+	says "token server: HTTP 429 from http://$BAD/token: "
+	says ": next try in 1 s"
+	pull 5 -q "$BAD/token-never:v1"
+	says "it asks to wait 3600 s"
+	one_line
+	is "$(grep -c 'service=never' "$BADREG/log")" 1
+}
+
 @test "retry: nobody waits for an hour; limits are said" {
 	pull 5 -q "$BAD/limited:v1"
 	says "HTTP 429 TOOMANYREQUESTS (slow down) from http://$BAD/v2/limited/manifests/v1"

@@ -162,7 +162,7 @@ for name in """
     layer-many-hops layer-file layer-elsewhere layer-elsewhere-open layer-metadata
     config-digest reset-once busy-once busy limited token basic realm-elsewhere realm-metadata
     good manifest-digest header-digest denied escapes endless headers type-lie no-head
-    layer-flaky-416 layer-encoded layer-encoded-name wait-once wait-date wait-long layer-client token-garbage token-busy-once teapot realm-metadata-tls layer-metadata-tls
+    layer-flaky-416 layer-encoded layer-encoded-name wait-once wait-date wait-long layer-client token-garbage token-busy-once token-wait token-never teapot realm-metadata-tls layer-metadata-tls
     """.split():
     documents[name] = GOOD
 
@@ -268,6 +268,10 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
             return self.answer(200, b'{"token":"a\\r\\nX-Evil: 1"}')
         if "service=busy" in self.path and self.count("token") == 1:
             return self.answer(503)
+        if "service=wait" in self.path and self.count("token") == 1:
+            return self.answer(429, Retry_After="1")
+        if "service=never" in self.path:
+            return self.answer(429, Retry_After="3600")
         if self.headers.get("Authorization") == LOGIN:
             return self.answer(200, b'{"access_token":"private","expires_in":60}')
         return self.answer(200, b'{"token":"public"}')
@@ -278,6 +282,8 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
         bearer = {"token": f"http://127.0.0.1:{here}/token",
                   "token-garbage": f"http://127.0.0.1:{here}/token",
                   "token-busy-once": f"http://127.0.0.1:{here}/token",
+                  "token-wait": f"http://127.0.0.1:{here}/token",
+                  "token-never": f"http://127.0.0.1:{here}/token",
                   "layer-elsewhere": f"http://127.0.0.1:{here}/token",
                   "realm-elsewhere": f"http://127.0.0.1:{there}/token",
                   "realm-metadata": "http://169.254.169.254/latest/",
@@ -286,7 +292,8 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
             self.error(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="here"')
             return True
         if bearer and got not in ("Bearer public", "Bearer private"):
-            service = {"token-garbage": "garbage", "token-busy-once": "busy"}.get(self.repo, "test")
+            service = {"token-garbage": "garbage", "token-busy-once": "busy", "token-wait": "wait",
+                       "token-never": "never"}.get(self.repo, "test")
             self.error(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="{bearer}",'
                        f'service="{service}",scope="repository:{self.repo}:pull"')
             return True
