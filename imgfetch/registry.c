@@ -170,14 +170,17 @@ static bool may_wait(const struct attempt *a, uint64_t ms, const struct err *why
 	const struct http_response *resp = &a->resp;
 	char text[ERR_TEXT_MAX + 64];
 	struct text t = TEXT_OVER(text);
+	struct err shown;
 
 	if (ms < 1000)
 		return http_may_wait(a->r->http, ms, NULL);
 	if (why)
-		text_add(&t, why->text);
+		shown = *why;
 	else
-		text_addf(&t, "HTTP %ld from %s", resp->status, url_show(&resp->url).s);
-	text_addf(&t, ": next try in %llu s", (unsigned long long)(ms + 999) / 1000);
+		err_set(&shown, ERR_NETWORK, "HTTP %ld from %s", resp->status,
+			url_show(&resp->url).s);
+	(void)auth_scrub(a->r->auth, &shown); /* always -1 */
+	text_addf(&t, "%s: next try in %llu s", shown.text, (unsigned long long)(ms + 999) / 1000);
 	return http_may_wait(a->r->http, ms, text);
 }
 
@@ -346,7 +349,8 @@ static enum verdict try_once(struct attempt *a, struct err *e)
 	return once_more(a, resp->retry_after_s, r < 0, e);
 }
 
-/* Until there is an answer that is worth looking at. */
+/* Until there is an answer that is worth looking at. An error may show where a redirect led, which
+ * the registry has made of what it likes, also of our password. */
 static int perform(struct attempt *a, struct err *e)
 {
 	struct err why;
@@ -357,7 +361,7 @@ static int perform(struct attempt *a, struct err *e)
 			return 0;
 		case FAILED:
 			*e = why;
-			return -1;
+			return auth_scrub(a->r->auth, e);
 		case AGAIN:
 			break;
 		}
@@ -426,9 +430,10 @@ static int get_manifest(struct source *src, const struct ref *ref, const struct 
 		return -1;
 	if (a->resp.status != 200)
 		return refuse(a, "manifest", e);
-	if (body.len == 0)
-		return err_set(e, ERR_VERIFY, "manifest from %s is empty",
-			       url_show(&a->resp.url).s);
+	if (body.len == 0) {
+		err_set(e, ERR_VERIFY, "manifest from %s is empty", url_show(&a->resp.url).s);
+		return auth_scrub(of(src)->auth, e);
+	}
 	out->data = take_ptr(body.data);
 	out->len = body.len;
 	memcpy(out->media_type, a->resp.content_type, sizeof(out->media_type));

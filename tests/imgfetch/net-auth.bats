@@ -77,6 +77,10 @@ log_count() { grep -cE "^${BAD#*:} $1" "$BADREG/log" || true; }
 	with_auths "$LOGIN"
 	pull auth-echo 3
 	says "UNAUTHORIZED (got Basic $(printf teacher:s3cret | base64 | tr -c '\n' '*'))"
+	expect 5 imgfetch pull --store="$T/store" --authfile="$AUTH" --retries=3 "$BAD/auth-led:v1"
+	says "http://127.0.0.1:1/********************/: "
+	says "next try in "
+	[[ $stderr != *"$(printf teacher:s3cret | base64)"* ]] || fail "it shows the login"
 	# Its message is cut in the middle of this.
 	local long
 	long=$(printf 'abcdefgh%.0s' {1..40})

@@ -109,7 +109,7 @@ class Auth:
             good = got == "Bearer DIRECT"
         elif repo == "auth-norealm":
             good, bearer = got == LOGIN, 'Bearer service="nothing", Basic realm="here"'
-        elif repo in ("auth-never", "auth-echo"):
+        elif repo in ("auth-never", "auth-echo", "auth-led"):
             good = False
         else:
             good = got.startswith(f"Bearer {repo}.")
@@ -128,7 +128,10 @@ class Auth:
             self.send_header("Content-Length", "0")
             self.end_headers()
             return True
-        if repo == "auth-echo":
+        if repo == "auth-led" and got:  # to a place that is called as the login is
+            self.answer(307, Location=f"http://127.0.0.1:1/{got[len('Basic '):]}/")
+            return True
+        if repo in ("auth-echo", "auth-led"):
             self.error(401, "UNAUTHORIZED", f"got {got}", WWW_Authenticate='Basic realm="x"')
             return True
         self.error(401, "UNAUTHORIZED", "you, s3cret? go away", WWW_Authenticate=bearer)

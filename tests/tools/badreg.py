@@ -174,7 +174,7 @@ def many_layers(count):
 
 
 for name in """
-    identity rotate nopost post-here post-there post-get direct resume brief ngc both norealm never echo once
+    identity rotate nopost post-here post-there post-get direct resume brief ngc both norealm never echo led once
     """.split():
     documents[f"auth-{name}"] = GOOD
 documents["auth-expire"] = many_layers(8)
