@@ -43,6 +43,12 @@ void manifest_fini(struct manifest *m);
 int index_select(const struct raw_manifest *raw, const struct platform *want, const char *wanted,
 		 struct blob_desc *out, struct err *e) NODISCARD;
 
+/* The same of an index in a registry, where indexes in it that name no platform stand for one image
+ * all together: the first `passed` of them are left out. 1: *out is such an index, and if it has
+ * nothing for `want` (ERR_PLATFORM) the next one may. 0: it is what was wanted. */
+int index_select_next(const struct raw_manifest *raw, const struct platform *want, size_t passed,
+		      struct blob_desc *out, struct err *e) NODISCARD;
+
 /* The entry with this digest, for the media type and size that the index says. 1; 0: none; -1:
  * ERR_VERIFY. */
 int index_find(const struct raw_manifest *raw, const struct digest *digest, struct blob_desc *out,

@@ -90,6 +90,7 @@ struct choice {
 	unsigned rank;
 	struct blob_desc blob;
 	size_t rivals;	   /* other images that rank as high, where the order means nothing */
+	bool one_of_many;  /* one of several indexes that name no platform */
 	struct text have;  /* platforms there are, for the message */
 	struct text names; /* of all entries */
 };
@@ -111,6 +112,11 @@ static enum match match_name(const char *wanted, const char *name)
 	return ref.tag_given && strcmp(wanted, ref.tag) == 0 ? MATCH_TAG : MATCH_NONE;
 }
 
+static bool is_open_index(const struct entry *en)
+{
+	return !en->has_platform && manifest_classify_type(en->blob.media_type) == TYPE_INDEX;
+}
+
 static void consider(struct choice *c, const struct entry *en, const struct platform *want)
 {
 	unsigned rank = rank_entry(en, want);
@@ -122,6 +128,7 @@ static void consider(struct choice *c, const struct entry *en, const struct plat
 		c->rank = rank;
 		c->blob = en->blob;
 		c->rivals = 0;
+		c->one_of_many = is_open_index(en);
 	} else if (rank > 0 && rank == c->rank && (!en->has_platform || en->ref_name) &&
 		   !digest_equal(&c->blob.digest, &en->blob.digest)) {
 		c->rivals++;
@@ -179,14 +186,17 @@ static int open_index(const struct raw_manifest *raw, struct jv **doc, const str
 	return jv_get_array(*doc, "manifests", JV_REQUIRED, INDEX_ENTRIES_MAX, arr, count, e);
 }
 
-int index_select(const struct raw_manifest *raw, const struct platform *want, const char *wanted,
-		 struct blob_desc *out, struct err *e)
+/* passed: how many open indexes are left out, and that others are no rivals; or NULL. *one_of_many:
+ * such a one was chosen. */
+static int select_entry(const struct raw_manifest *raw, const struct platform *want,
+			const char *wanted, const size_t *passed, struct blob_desc *out,
+			bool *one_of_many, struct err *e)
 {
 	auto_jv doc = NULL;
 	const struct jv *arr = NULL;
 	char have[400], names[400];
 	struct choice choice = {.have = TEXT_OVER(have), .names = TEXT_OVER(names)};
-	size_t count = 0;
+	size_t count = 0, open = 0;
 
 	if (open_index(raw, &doc, &arr, &count, e) < 0)
 		return -1;
@@ -195,6 +205,8 @@ int index_select(const struct raw_manifest *raw, const struct platform *want, co
 
 		if (parse_entry(arr, i, &en, e) < 0)
 			return -1;
+		if (passed && is_open_index(&en) && rank_entry(&en, want) > 0 && open++ != *passed)
+			continue;
 		if (wanted)
 			consider_named(&choice, &en, want, wanted);
 		else
@@ -208,7 +220,26 @@ int index_select(const struct raw_manifest *raw, const struct platform *want, co
 			       "name a tag or a digest",
 			       choice.rivals + 1);
 	*out = choice.blob;
+	*one_of_many = choice.one_of_many;
 	return 0;
+}
+
+int index_select(const struct raw_manifest *raw, const struct platform *want, const char *wanted,
+		 struct blob_desc *out, struct err *e)
+{
+	bool ignored;
+
+	return select_entry(raw, want, wanted, NULL, out, &ignored, e);
+}
+
+int index_select_next(const struct raw_manifest *raw, const struct platform *want, size_t passed,
+		      struct blob_desc *out, struct err *e)
+{
+	bool one_of_many;
+
+	if (select_entry(raw, want, NULL, &passed, out, &one_of_many, e) < 0)
+		return -1;
+	return one_of_many;
 }
 
 int index_find(const struct raw_manifest *raw, const struct digest *digest, struct blob_desc *out,

@@ -29,6 +29,8 @@
 
 /* An index that lists indexes is legal and rare; deeper than that is an attack or a loop. */
 #define INDEX_DEPTH_MAX 2
+/* So many of the indexes in one that do not say what they are for are looked into. */
+#define INDEX_TRIES_MAX 16
 
 #define BUSY_RETRY_NS (20 * NSEC_PER_MSEC)
 #define BUSY_TRIES    500 /* ten seconds */
@@ -195,34 +197,78 @@ static int bad_manifest(struct err *e)
 	return e->kind == ERR_VERIFY ? err_wrap(e, "manifest") : -1;
 }
 
+/* What was wanted, or with NULL what the reference means, into p->raw. */
+static int fetch_document(struct pull *p, const struct blob_desc *want, enum manifest_kind *kind,
+			  struct err *e)
+{
+	if (source_get_manifest(p->src, &p->ref, want, &p->raw, e) < 0)
+		return -1;
+	return classify(&p->raw, want, kind, e) < 0 ? bad_manifest(e) : 0;
+}
+
+static int descend(struct pull *p, unsigned depth, unsigned *tries, struct err *e);
+
+/* From an index to the manifest of an image in p->raw, leaving out the first `passed` indexes in it
+ * that do not say what they are for. *more: there may be one in those that come after these. */
+static int follow(struct pull *p, const struct raw_manifest *index, size_t passed, unsigned depth,
+		  unsigned *tries, bool *more, struct err *e)
+{
+	struct blob_desc want;
+	enum manifest_kind kind;
+	int r = index_select_next(index, &p->opts->platform, passed, &want, e);
+
+	*more = r > 0;
+	if (r < 0)
+		return bad_manifest(e);
+	if (r > 0 && (*tries)++ == INDEX_TRIES_MAX)
+		return err_set(e, ERR_VERIFY, "more than %d indexes to look into", INDEX_TRIES_MAX);
+	if (fetch_document(p, &want, &kind, e) < 0)
+		return -1;
+	return kind == MANIFEST_INDEX ? descend(p, depth + 1, tries, e) : 0;
+}
+
+/* From the index in p->raw to the manifest of an image, also there. */
+static int descend(struct pull *p, unsigned depth, unsigned *tries, struct err *e)
+{
+	struct raw_manifest index = p->raw;
+	struct err first, why;
+	bool more = false;
+	size_t passed = 0;
+	int r;
+
+	if (depth > INDEX_DEPTH_MAX)
+		return err_set(e, ERR_VERIFY, "indexes are nested more than %d deep",
+			       INDEX_DEPTH_MAX);
+	p->raw = (struct raw_manifest){0};
+	for (;;) {
+		r = follow(p, &index, passed, depth, tries, &more, &why);
+		if (r < 0 && passed == 0)
+			first = why;
+		if (r == 0 || !more || why.kind != ERR_PLATFORM)
+			break;
+		raw_manifest_fini(&p->raw);
+		passed++;
+	}
+	raw_manifest_fini(&index);
+	if (r < 0) /* that there is no other one is no news */
+		*e = why.kind == ERR_PLATFORM ? first : why;
+	return r;
+}
+
 /* Manifest of one image into p->raw. */
 static int fetch_manifest(struct pull *p, struct err *e)
 {
-	struct blob_desc want;
-	bool chosen = false;
+	enum manifest_kind kind;
+	unsigned tries = 0;
 
-	for (unsigned depth = 0;; depth++) {
-		enum manifest_kind kind;
-
-		raw_manifest_fini(&p->raw);
-		if (source_get_manifest(p->src, &p->ref, chosen ? &want : NULL, &p->raw, e) < 0)
-			return -1;
-		if (classify(&p->raw, chosen ? &want : NULL, &kind, e) < 0)
-			return bad_manifest(e);
-		/* What the reference has, or what the source said of the tag, was compared. */
-		if (!chosen && !p->ref.has_digest) {
-			p->ref.has_digest = true;
-			p->ref.digest = p->raw.digest;
-		}
-		if (kind == MANIFEST_IMAGE)
-			return 0;
-		if (depth == INDEX_DEPTH_MAX)
-			return err_set(e, ERR_VERIFY, "indexes are nested more than %d deep",
-				       INDEX_DEPTH_MAX);
-		if (index_select(&p->raw, &p->opts->platform, NULL, &want, e) < 0)
-			return bad_manifest(e);
-		chosen = true;
+	if (fetch_document(p, NULL, &kind, e) < 0)
+		return -1;
+	/* What the reference has, or what the source said of the tag, was compared. */
+	if (!p->ref.has_digest) {
+		p->ref.has_digest = true;
+		p->ref.digest = p->raw.digest;
 	}
+	return kind == MANIFEST_INDEX ? descend(p, 1, &tries, e) : 0;
 }
 
 /* Between the source and the buffer: the digest of what passes. */

@@ -82,6 +82,12 @@ accepted() {
 
 @test "pull: an index gives the image for this machine" { accepted index; }
 @test "pull: an index in an index is followed" { accepted nested; }
+@test "pull: of indexes that do not say what they are for, each is looked into" {
+	refused 8 nested-none "there is: linux/s390x"
+	is "$(badreg_log nested-none | grep -c GET)" 3
+	refused 6 nested-many "more than 16 indexes to look into"
+	accepted nested-two
+}
 @test "pull: a manifest of another size than its index says is refused" {
 	refused 6 index-size "but the index says 0"
 }

@@ -135,6 +135,15 @@ documents = {
              annotations={"vnd.docker.reference.type": "attestation-manifest"})),
     "wrong-arch": manifest(config("s390x")),
     "nested": deep(2),
+    "nested-two": index(*(desc(index(*entries), INDEX) for entries in (
+        [desc(manifest(config("s390x")), MANIFEST, **platform("linux", "s390x"))],
+        [desc(ATTESTATION, MANIFEST, **platform("unknown", "unknown"))],
+        [desc(GOOD, MANIFEST, **platform("linux", OWN))]))),
+    "nested-none": index(*(desc(index(desc(manifest(config(arch)), MANIFEST, **platform("linux", arch))),
+                                INDEX) for arch in ("s390x", "mips"))),
+    "nested-many": index(*(desc(index(desc(manifest(config("s390x")), MANIFEST,
+                                           **platform("linux", "s390x")), x=i), INDEX)
+                           for i in range(40))),
     "too-deep": deep(3),
     "index-size": index({**desc(GOOD, MANIFEST, **platform("linux", OWN)), "size": 0}),
     "not-json": b"<html>Welcome to the hotel network</html>",

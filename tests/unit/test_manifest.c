@@ -354,6 +354,38 @@ static void test_index(struct tap *t)
 	}
 }
 
+/* Of indexes that do not say what they are for, one after the other. */
+static void test_index_next(struct tap *t)
+{
+	struct raw_manifest r =
+		raw(INDEX(ENTRY(OCI_INDEX, "1", "") "," ENTRY(
+			    OCI_INDEX, "2", PLATFORM("unknown", "unknown")) "," ENTRY(OCI_INDEX,
+										      "3", "")),
+		    "");
+	struct raw_manifest named = raw(INDEX(ENTRY(OCI_INDEX, "1", "") "," ENTRY(
+						OCI_INDEX, "2", PLATFORM("linux", "amd64"))),
+					"");
+	struct platform want;
+	struct blob_desc got = {0};
+	struct err e = {0};
+
+	if (platform_parse("linux/amd64", &want, &e) < 0)
+		abort();
+	tap_int(t, index_select(&r, &want, NULL, &got, &e), -1, "open indexes are rivals");
+	for (size_t i = 0; i < 2; i++) {
+		tap_int(t, index_select_next(&r, &want, i, &got, &e), 1, "open index %zu", i);
+		tap_int(t, got.digest.hex[0], i ? '3' : '1', "open index %zu: which", i);
+	}
+	tap_int(t, index_select_next(&r, &want, 2, &got, &e), -1, "after the last open index");
+	tap_int(t, e.kind, ERR_PLATFORM, "after the last open index: error");
+	for (size_t i = 0; i < 2; i++)
+		tap_int(t, index_select_next(&named, &want, i, &got, &e), 0,
+			"a platform beats open indexes, %zu", i);
+	tap_int(t, got.digest.hex[0], '2', "a platform beats open indexes: which");
+	free(r.data);
+	free(named.data);
+}
+
 /* --- configurations --- */
 
 #define ROOTFS "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" HEX("a") "\",\"" HEX("b") "\"]}"
@@ -495,6 +527,7 @@ int main(void)
 	test_fields(&t);
 	test_too_many_layers(&t);
 	test_index(&t);
+	test_index_next(&t);
 	test_config(&t);
 	test_config_fields(&t);
 	test_platform(&t);
