@@ -20,9 +20,9 @@
 #include "imgfetch/tmpdir.h"
 
 #define CHUNK_BYTES ((size_t)128 * 1024)
-/* As for a layer, of which an archive has several. */
-#define SPOOL_BYTES_MAX	 (UINT64_C(64) << 30)
-#define SPOOL_RATIO	 250
+/* What an archive may be larger than the files of its image: headers of tar, and documents. */
+#define SPOOL_BYTES_MORE (UINT64_C(64) << 20)
+/* As for a layer. */
 #define SPOOL_RATIO_FROM (UINT64_C(256) << 20)
 
 struct bundle {
@@ -97,6 +97,7 @@ static ssize_t read_some(int fd, void *buf, size_t len)
 /* Inflating what a stranger has compressed, in a thread of its own. */
 struct spool {
 	int from, to;
+	const struct limits *limits;
 	unsigned char in[CHUNK_BYTES], out[CHUNK_BYTES];
 	int rc;
 	struct err err;
@@ -115,11 +116,13 @@ static ssize_t fill(void *arg, const void **data, struct err *e)
 
 static int spool_all(struct spool *s, struct err *e)
 {
+	const uint64_t bytes_max = s->limits->image_bytes;
 	const struct inflate_limits limits = {
-		.bytes = SPOOL_BYTES_MAX,
-		.ratio = SPOOL_RATIO,
+		.bytes = UINT64_MAX, /* looked after here, under its own name */
+		.ratio = s->limits->ratio,
 		.ratio_from_bytes = SPOOL_RATIO_FROM,
 	};
+	uint64_t bytes = 0;
 
 	if (confine_thread(-1, e) < 0)
 		return -1;
@@ -131,6 +134,12 @@ static int spool_all(struct spool *s, struct err *e)
 
 		if (n <= 0)
 			return (int)n;
+		bytes += (uint64_t)n;
+		if (bytes > bytes_max && bytes - bytes_max > SPOOL_BYTES_MORE)
+			return err_set(e, ERR_VERIFY,
+				       "larger when uncompressed than an image of %llu bytes "
+				       "(max_image_size)",
+				       (unsigned long long)bytes_max);
 		if (fdio_write_all(s->to, s->out, (size_t)n) < 0)
 			return err_sys(e, ERR_DISK, "write it to the store, uncompressed");
 	}
@@ -160,7 +169,8 @@ static int open_nameless(const struct store *st, struct err *e)
 }
 
 /* Replace *fd by a file that has its contents, uncompressed. */
-static int spool_to_store(const struct store *st, int *fd, struct err *e)
+static int spool_to_store(const struct store *st, const struct limits *limits, int *fd,
+			  struct err *e)
 {
 	auto_free struct spool *s = calloc(1, sizeof(*s));
 	auto_fd to = open_nameless(st, e);
@@ -173,6 +183,7 @@ static int spool_to_store(const struct store *st, int *fd, struct err *e)
 		return err_sys(e, ERR_SYSTEM, "uncompress it");
 	s->from = *fd;
 	s->to = to;
+	s->limits = limits;
 	r = pthread_create(&thread, NULL, spool_main, s);
 	if (r != 0) {
 		errno = r;
@@ -227,7 +238,8 @@ static int read_header(void *arg, uint64_t offset, void *buf, size_t len, struct
 		     : err_set(e, ERR_VERIFY, "it became shorter while it was read");
 }
 
-static int open_archive(const struct store *st, const char *path, struct bundle *b, struct err *e)
+static int open_archive(const struct store *st, const char *path, const struct limits *limits,
+			struct bundle *b, struct err *e)
 {
 	struct stat sb;
 
@@ -241,7 +253,8 @@ static int open_archive(const struct store *st, const char *path, struct bundle 
 		return err_set(e, ERR_VERIFY, "it is a directory: 'oci:' is for those");
 	if (!S_ISREG(sb.st_mode) && !S_ISFIFO(sb.st_mode))
 		return err_set(e, ERR_VERIFY, "it is no file");
-	if ((S_ISFIFO(sb.st_mode) || is_compressed(b->fd)) && spool_to_store(st, &b->fd, e) < 0)
+	if ((S_ISFIFO(sb.st_mode) || is_compressed(b->fd)) &&
+	    spool_to_store(st, limits, &b->fd, e) < 0)
 		return -1;
 	if (fstat(b->fd, &sb) < 0)
 		return err_sys(e, ERR_SYSTEM, "look at it");
@@ -249,11 +262,12 @@ static int open_archive(const struct store *st, const char *path, struct bundle 
 	return b->index ? 0 : -1;
 }
 
-struct bundle *bundle_open_archive(const struct store *st, const char *path, struct err *e)
+struct bundle *bundle_open_archive(const struct store *st, const char *path,
+				   const struct limits *limits, struct err *e)
 {
 	struct bundle *b = new_bundle(path, e);
 
-	if (b && open_archive(st, path, b, e) < 0) {
+	if (b && open_archive(st, path, limits, b, e) < 0) {
 		err_wrap(e, "archive '%s'", b->shown);
 		bundle_free(b);
 		return NULL;

@@ -6,6 +6,7 @@
 #include "common/defs.h"
 #include "common/err.h"
 #include "common/store.h"
+#include "imgfetch/limits.h"
 #include "imgfetch/membuf.h"
 #include "imgfetch/source.h"
 
@@ -26,9 +27,11 @@ struct bundle *bundle_open_dir(const char *path, struct err *e);
 
 /* path is the user's word: a file, or a pipe. Only the archive's index is kept in memory. What
  * comes through a pipe, or is compressed with gzip or zstd, is first written to a nameless file in
- * the store's tmp/: at most 64 GiB, inflated by a thread that can do nothing else. Links in the
- * archive are followed within it. NULL: ERR_NOTFOUND, ERR_VERIFY, ERR_DISK, ERR_SYSTEM. */
-struct bundle *bundle_open_archive(const struct store *st, const char *path, struct err *e);
+ * the store's tmp/, inflated by a thread that can do nothing else: at most limits->image_bytes and
+ * 64 MiB for what is around the files, and not more than limits->ratio times what came. Links in
+ * the archive are followed within it. NULL: ERR_NOTFOUND, ERR_VERIFY, ERR_DISK, ERR_SYSTEM. */
+struct bundle *bundle_open_archive(const struct store *st, const char *path,
+				   const struct limits *limits, struct err *e);
 
 /* The directory or file, quoted, for messages. */
 const char *bundle_shown(const struct bundle *b);

@@ -33,14 +33,15 @@ static struct source *open_registry(const struct opts *o, struct http *http,
 }
 
 /* ref is o->ref, with the name that an archive gave it if it had none. */
-static int run_pull(const struct opts *o, const struct ref *ref, const struct store *st,
-		    struct source *src, struct progress **progress, struct err *e)
+static int run_pull(const struct opts *o, const struct ref *ref, const struct limits *limits,
+		    const struct store *st, struct source *src, struct progress **progress,
+		    struct err *e)
 {
 	struct pull_opts po = {
 		.platform = o->platform,
 		.policy = o->policy,
 		.downloads = o->jobs ? o->jobs : o->config->jobs,
-		.limits = limits_merge(&o->limits, &o->config->limits),
+		.limits = *limits,
 		.no_sync = o->no_sync,
 		.progress = *progress,
 	};
@@ -59,14 +60,14 @@ static int run_pull(const struct opts *o, const struct ref *ref, const struct st
 }
 
 /* Without a source to ask the store must be there. */
-static int pull_never(const struct opts *o, const char *path, struct progress **progress,
-		      struct err *e)
+static int pull_never(const struct opts *o, const char *path, const struct limits *limits,
+		      struct progress **progress, struct err *e)
 {
 	struct store st;
 
 	if (storepath_open(path, &st, e) < 0)
 		return command_store_fault(e);
-	int r = run_pull(o, &o->ref, &st, NULL, progress, e);
+	int r = run_pull(o, &o->ref, limits, &st, NULL, progress, e);
 	if (r < 0)
 		err_wrap(e, "pull '%s'", text_quote(ref_text(&o->ref).s).s);
 	store_close(&st);
@@ -75,6 +76,7 @@ static int pull_never(const struct opts *o, const char *path, struct progress **
 
 int command_pull(const struct opts *o, const char *path, struct err *e)
 {
+	const struct limits limits = limits_merge(&o->limits, &o->config->limits);
 	struct credential_paths paths;
 	auto_progress progress = progress_new(STDERR_FILENO, o->quiet, e);
 	struct http *http = NULL;
@@ -86,16 +88,16 @@ int command_pull(const struct opts *o, const char *path, struct err *e)
 	if (!progress)
 		return -1;
 	if (o->policy == PULL_NEVER)
-		return pull_never(o, path, &progress, e);
+		return pull_never(o, path, &limits, &progress, e);
 	credentials_paths_from_env(o->authfile, &paths);
 	if (store_create(path, &st, e) < 0)
 		return command_store_fault(e);
 	if (ref_is_local(&o->ref))
-		src = local_open(&st, &ref, &o->platform, e);
+		src = local_open(&st, &ref, &o->platform, &limits, e);
 	else if ((http = command_http_new(o, progress, e)))
 		src = open_registry(o, http, &paths, progress, e);
 	if (src)
-		r = run_pull(o, &ref, &st, src, &progress, e);
+		r = run_pull(o, &ref, &limits, &st, src, &progress, e);
 	if (r < 0)
 		err_wrap(e, "pull '%s'", text_quote(ref_text(&o->ref).s).s);
 	source_free(src);

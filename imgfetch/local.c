@@ -93,11 +93,11 @@ static struct source *open_docker_archive(struct bundle *files, struct ref *ref,
 }
 
 struct source *local_open(const struct store *st, struct ref *ref, const struct platform *want,
-			  struct err *e)
+			  const struct limits *limits, struct err *e)
 {
 	struct ref_name name = ref_name(ref);
 	struct bundle *files = ref->kind == REF_OCI ? bundle_open_dir(ref->dir, e)
-						    : bundle_open_archive(st, ref->dir, e);
+						    : bundle_open_archive(st, ref->dir, limits, e);
 
 	if (!files)
 		return NULL;

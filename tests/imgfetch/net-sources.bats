@@ -36,7 +36,7 @@ names() { imgfetch list --store="$T/s" | awk 'NR > 1 { print $1 }' | paste -sd' 
 
 # refused STATUS TEXT REF: it is, so, and leaves nothing.
 refused() {
-	expect "$1" pull "$3"
+	expect "$1" pull "${@:3}"
 	says "$2"
 	one_line
 	is "$(find "$T/s/images" "$T/s/refs" "$T/s/tmp" -mindepth 1 ! -path '*/sha256')" ""
@@ -99,6 +99,13 @@ docker_archive() {
 	chmod a+r "$T/cut.gz"
 	expect 6 pull "docker-archive:$T/cut.gz"
 	says "cut short"
+}
+
+@test "sources: an archive is not uncompressed to more than an image may be" {
+	head -c 70000000 /dev/zero | gzip -1 >"$T/zero.gz"
+	refused 6 "larger when uncompressed than an image of 1000 bytes (max_image_size)" \
+		"docker-archive:$T/zero.gz" --max-image-size=1000
+	refused 4 "there is no 'manifest.json'" "docker-archive:$T/zero.gz"
 }
 
 @test "sources: several images in one docker archive" {
