@@ -65,9 +65,14 @@ static int pull_never(const struct opts *o, const char *path, const struct limit
 {
 	struct store st;
 
-	if (storepath_open(path, &st, e) < 0)
+	int r = storepath_open(path, &st, e);
+	if (r < 0 && e->kind == ERR_NOTFOUND)
+		return err_set(e, ERR_NOTFOUND,
+			       "pull '%s': nothing may be fetched: there is no image store '%s'",
+			       text_quote(ref_text(&o->ref).s).s, text_quote(path).s);
+	if (r < 0)
 		return command_store_fault(e);
-	int r = run_pull(o, &o->ref, limits, &st, NULL, progress, e);
+	r = run_pull(o, &o->ref, limits, &st, NULL, progress, e);
 	if (r < 0)
 		err_wrap(e, "pull '%s'", text_quote(ref_text(&o->ref).s).s);
 	store_close(&st);

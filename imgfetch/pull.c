@@ -148,8 +148,16 @@ static int try_stored(struct pull *p, struct digest *out, struct err *why, struc
 	int r;
 
 	/* A tag, a digest of ours, or of an index of which we know what it meant. */
-	if (store_resolve(p->st, &p->ref, &image, why) < 0)
-		return why->kind == ERR_NOTFOUND ? 0 : (*e = *why, -1);
+	if (store_resolve(p->st, &p->ref, &image, why) < 0) {
+		if (why->kind != ERR_NOTFOUND) {
+			*e = *why;
+			return -1;
+		}
+		/* Without its advice to pull, which is being done. */
+		err_set(why, ERR_NOTFOUND, "image '%s' is not in the store '%s'",
+			text_quote(ref_text(&p->ref).s).s, text_quote(p->st->path).s);
+		return 0;
+	}
 	r = is_complete(p, &image, e);
 	if (r == 0)
 		err_set(why, ERR_NOTFOUND, "the store's copy is not complete");
