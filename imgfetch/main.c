@@ -31,9 +31,11 @@
  * at any time: what it leaves there, the next one goes on with, or sweeps.
  */
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/err.h"
 #include "common/fdio.h"
@@ -136,14 +138,29 @@ static int configure_and_dispatch(struct opts *o, struct err *e)
 	return r;
 }
 
+/* Whoever read our output has seen enough ("imgfetch list | head"): then we end as if SIGPIPE had
+ * not been ignored, without a word. Unless our caller ignores it, too. */
+static void end_without_reader(bool ignored)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	if (ignored || poll(&out, 1, 0) != 1 || !(out.revents & POLLERR))
+		return;
+	if (signal(SIGPIPE, SIG_DFL) != SIG_ERR)
+		(void)raise(SIGPIPE); /* if it is blocked, the error is told as any other */
+}
+
 static int run(int argc, char **argv, struct err *e)
 {
 	struct opts o;
+	void (*on_pipe)(int);
+	bool written;
 
 	if (fdio_keep_stdio_open(e) < 0)
 		return -1;
 	/* A registry that hangs up while we send is an error to report, not a death. */
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+	on_pipe = signal(SIGPIPE, SIG_IGN);
+	if (on_pipe == SIG_ERR)
 		return err_sys(e, ERR_SYSTEM, "ignore SIGPIPE");
 	/* Nor is a file that ulimit(1) does not allow: write(2) says EFBIG then. */
 	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
@@ -155,13 +172,14 @@ static int run(int argc, char **argv, struct err *e)
 		return -1;
 	if (o.version)
 		printf("imgfetch (isolate-oci) %s\n", ISOLATE_OCI_VERSION);
-	else if (o.help)
-		return opts_print_help() < 0 ? err_sys(e, ERR_SYSTEM, "write to stdout") : 0;
-	else if (configure_and_dispatch(&o, e) < 0)
+	else if (!o.help && configure_and_dispatch(&o, e) < 0)
 		return -1;
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return err_sys(e, ERR_SYSTEM, "write to stdout");
-	return 0;
+	written = (!o.help || opts_print_help() == 0) && fflush(stdout) == 0 && !ferror(stdout);
+	if (written)
+		return 0;
+	err_sys(e, ERR_SYSTEM, "write to stdout");
+	end_without_reader(on_pipe == SIG_IGN);
+	return -1;
 }
 
 int main(int argc, char **argv)

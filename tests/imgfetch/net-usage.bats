@@ -32,6 +32,21 @@ wrong() {
 	says "write to stdout: no space left on device"
 }
 
+@test "usage: a reader that has seen enough ends it as SIGPIPE would, without a word" {
+	local imgfetch=$TEST_PREFIX/bin/imgfetch
+	mkfifo -m 666 "$T/f"
+	# A pipe that nobody reads any more.
+	local unread="exec 3<>'$T/f' 4>'$T/f' 3<&-"
+	local what
+	for what in --help --version "list --json"; do
+		x as_caller sh -c "$unread; env --default-signal=PIPE '$imgfetch' $what >&4; echo \$?"
+		is "$output $stderr" "141 "
+	done
+	x as_caller sh -c "$unread; env --ignore-signal=PIPE '$imgfetch' --help >&4; echo \$?"
+	is "$output" 1
+	says "write to stdout: broken pipe"
+}
+
 @test "usage: what is missing, superfluous or unknown" {
 	wrong "no command"
 	wrong "unknown command 'fetch'" fetch x
