@@ -295,7 +295,10 @@ static int collect_temporary(struct gc *g, struct err *e)
 			return -1;
 		if (held)
 			continue;
-		*(partial_is_name(d->d_name) ? &g->r.partial_blobs : &g->r.temporary) += 1;
+		bool partial = partial_is_name(d->d_name);
+		if (partial && !partial_is_old(dirfd(dir), d->d_name, PARTIAL_KEEP_GC_S))
+			continue;
+		*(partial ? &g->r.partial_blobs : &g->r.temporary) += 1;
 		if (usage_add(g->usage, dirfd(dir), d->d_name, &g->r.freed, e) < 0)
 			return -1;
 	}
@@ -303,7 +306,8 @@ static int collect_temporary(struct gc *g, struct err *e)
 		return err_sys(e, ERR_SYSTEM, "list 'tmp' in the store");
 	if (g->opts->dry_run)
 		return 0;
-	return tmpdir_sweep(g->st, e) < 0 || partial_sweep(g->st, 0, e) < 0 ? -1 : 0;
+	return tmpdir_sweep(g->st, e) < 0 || partial_sweep(g->st, PARTIAL_KEEP_GC_S, e) < 0 ? -1
+											    : 0;
 }
 
 static int run(struct gc *g, struct err *e)

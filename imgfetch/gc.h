@@ -23,7 +23,7 @@ struct gc_result {
 	uint64_t layers;	/* of no image */
 	uint64_t notes;		/* files beside layers that are not there */
 	uint64_t temporary;	/* abandoned entries of tmp/ but for: */
-	uint64_t partial_blobs; /* parts of downloads that nobody is at */
+	uint64_t partial_blobs; /* parts of downloads that nobody was at for a day */
 	struct usage_sum freed;
 	/* An image is damaged and may need any layer: none was removed. */
 	bool layers_unknown;

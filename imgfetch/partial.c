@@ -169,29 +169,40 @@ void partial_keep(struct partial *p)
 		let_go(p);
 }
 
+/* Another file of that name is no work of a pull, whatever its time. */
+static bool is_old(const struct stat *sb, uint64_t older_than_s)
+{
+	return !is_usable(sb) || sb->st_mtim.tv_sec <= time(NULL) - (time_t)older_than_s;
+}
+
+bool partial_is_old(int tmp_fd, const char *name, uint64_t older_than_s)
+{
+	struct stat sb;
+
+	return fstatat(tmp_fd, name, &sb, AT_SYMLINK_NOFOLLOW) == 0 && is_old(&sb, older_than_s);
+}
+
 /* Its time is looked at first: to hold the lock, however shortly, would keep a pull from it. */
-static int sweep_one(int tmp_fd, const char *name, time_t before, struct err *e)
+static int sweep_one(int tmp_fd, const char *name, uint64_t older_than_s, struct err *e)
 {
 	struct stat sb;
 	auto_fd fd = -1;
 
 	if (fstatat(tmp_fd, name, &sb, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, ERR_DISK, "look at '%s'", name);
-	if (is_usable(&sb)) {
-		if (sb.st_mtim.tv_sec > before || lock_file(tmp_fd, name, 0, &fd, &sb) <= 0)
-			return 0;
-		if (unlinkat(tmp_fd, name, 0) < 0 && errno != ENOENT)
-			return err_sys(e, ERR_DISK, "remove '%s'", name);
-		return 1;
-	}
-	return path_remove_tree(tmp_fd, name, e) < 0 ? -1 : 1;
+	if (!is_usable(&sb))
+		return path_remove_tree(tmp_fd, name, e) < 0 ? -1 : 1;
+	if (!is_old(&sb, older_than_s) || lock_file(tmp_fd, name, 0, &fd, &sb) <= 0)
+		return 0;
+	if (unlinkat(tmp_fd, name, 0) < 0 && errno != ENOENT)
+		return err_sys(e, ERR_DISK, "remove '%s'", name);
+	return 1;
 }
 
 int partial_sweep(const struct store *st, uint64_t older_than_s, struct err *e)
 {
 	int fd = open_tmp(st, O_RDONLY);
 	auto_dir dir = fd < 0 ? NULL : fdopendir(fd);
-	time_t before = time(NULL) - (time_t)older_than_s;
 	const struct dirent *d;
 	int count = 0;
 
@@ -200,7 +211,7 @@ int partial_sweep(const struct store *st, uint64_t older_than_s, struct err *e)
 		return err_sys(e, ERR_DISK, "list 'tmp' in the store '%s'", text_quote(st->path).s);
 	}
 	while (errno = 0, (d = readdir(dir))) {
-		int r = partial_is_name(d->d_name) ? sweep_one(fd, d->d_name, before, e) : 0;
+		int r = partial_is_name(d->d_name) ? sweep_one(fd, d->d_name, older_than_s, e) : 0;
 		if (r < 0)
 			return err_wrap(e, "clean up in the store '%s'", text_quote(st->path).s);
 		count += r;

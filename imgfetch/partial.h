@@ -17,8 +17,10 @@
 
 /* Of smaller blobs nothing is kept: to fetch them again is as quick as to look. */
 #define PARTIAL_BLOB_BYTES_MIN (UINT64_C(1) << 20)
-/* What nobody has asked for in so long is swept. */
+/* What nobody has asked for in so long is swept by pulls; */
 #define PARTIAL_KEEP_S (7 * 24 * 3600)
+/* and by whoever wants the room: younger than that, somebody may be about to try again. */
+#define PARTIAL_KEEP_GC_S (24 * 3600)
 
 struct partial {
 	int fd;		     /* tmp/blob-<algorithm>-<hex>, with an exclusive flock(2); -1: none */
@@ -56,6 +58,9 @@ void partial_keep(struct partial *p);
 /* Remove those of any blob that nobody holds and nobody has written to for older_than_s seconds.
  * How many they were, or -1: ERR_DISK, ERR_SYSTEM. */
 int partial_sweep(const struct store *st, uint64_t older_than_s, struct err *e) NODISCARD;
+
+/* Would that remove `name`, below tmp/ (open as tmp_fd), if nobody holds it? */
+bool partial_is_old(int tmp_fd, const char *name, uint64_t older_than_s);
 
 /* Is this the name of such a file, below tmp/? */
 bool partial_is_name(const char *name);
