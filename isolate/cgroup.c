@@ -20,7 +20,8 @@
 #include "isolate/cgroup_impl.h"
 
 /* How long killed processes may take to go: one that writes a large core or tears down a big
- * address space needs a while; one that hangs in the kernel never goes. */
+ * address space needs a while; one that hangs in the kernel never goes. That is how long we slept
+ * between looks, not what the clock says: when the machine stood still, nobody could go. */
 #define GONE_NS (5 * NSEC_PER_SEC)
 
 /* ---- small files -------------------------------------------------------------------------- */
@@ -146,18 +147,11 @@ bool cgroup_swap_active(void)
 
 /* ---- one group ---------------------------------------------------------------------------- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock */
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
-/* rmdir of the group at dir that waits until the kernel has let go of killed tasks, or give_up_ns is
- * over. On v1 it also kills what is still there; on v2 cgroup.kill has caught everything. */
+/* rmdir of the group at dir that waits until the kernel has let go of killed tasks, or nothing is
+ * left of *patience_ns. On v1 it also kills what is still there; on v2 cgroup.kill has caught
+ * everything. */
 static int remove_dir(const struct cgroup_place *p, int parent_fd, const char *name, int dir,
-		      uint64_t give_up_ns, struct err *e)
+		      uint64_t *patience_ns, struct err *e)
 {
 	struct timespec pause = {.tv_nsec = 200 * 1000};
 
@@ -168,13 +162,14 @@ static int remove_dir(const struct cgroup_place *p, int parent_fd, const char *n
 			return 0;
 		if (errno != EBUSY)
 			return err_sys(e, ERR_SYSTEM, "remove control group '%s'", name);
-		if (now_ns() > give_up_ns)
+		if (*patience_ns == 0)
 			return err_set(e, ERR_BUSY,
 				       "control group '%s' has processes that cannot be killed",
 				       name);
 		if (!p->v2 && cgroup_v1_kill(dir, name, &left, e))
 			return -1;
 		(void)nanosleep(&pause, NULL); /* an early wake-up only means one more look */
+		*patience_ns -= MIN(*patience_ns, (uint64_t)pause.tv_nsec);
 		if (pause.tv_nsec < 20 * 1000 * 1000)
 			pause.tv_nsec *= 2;
 	}
@@ -184,6 +179,7 @@ static int remove_dir(const struct cgroup_place *p, int parent_fd, const char *n
 static int sweep_dir(const struct cgroup_place *p, int parent_fd, const char *name, struct err *e)
 {
 	auto_fd dir = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	uint64_t patience_ns = GONE_NS;
 
 	if (dir < 0) {
 		if (errno == ENOENT)
@@ -192,7 +188,7 @@ static int sweep_dir(const struct cgroup_place *p, int parent_fd, const char *na
 	}
 	if (p->v2 && cgroup_write_file(dir, name, "cgroup.kill", "1", e))
 		return -1;
-	return remove_dir(p, parent_fd, name, dir, now_ns() + GONE_NS, e);
+	return remove_dir(p, parent_fd, name, dir, &patience_ns, e);
 }
 
 static int format_name(unsigned box_id, char *buf, size_t size, struct err *e)
@@ -357,16 +353,15 @@ int cgroup_read_usage(const struct cgroup *g, struct usage *u, struct err *e)
 
 int cgroup_destroy(struct cgroup *g, struct err *e)
 {
-	uint64_t give_up_ns = now_ns() + GONE_NS;
+	uint64_t patience_ns = GONE_NS;
 	int rc = 0;
 
 	for (size_t i = 0; i < g->place->dir_count; i++) {
 		struct err other;
 
 		/* The first failure is told, the other groups are removed all the same. */
-		if (g->dirs[i] >= 0 &&
-		    remove_dir(g->place, g->place->dirs[i], g->name, g->dirs[i], give_up_ns,
-			       rc ? &other : e))
+		if (g->dirs[i] >= 0 && remove_dir(g->place, g->place->dirs[i], g->name, g->dirs[i],
+						  &patience_ns, rc ? &other : e))
 			rc = -1;
 	}
 	for (size_t i = 0; i < CTL_COUNT; i++) {

@@ -138,8 +138,8 @@ int cgroup_cpu_setup(struct cgroup *g, const struct limits *l, struct err *e) NO
 int cgroup_v2_hand_down(const struct cgroup_place *p, const char *controller,
 			struct err *e) NODISCARD;
 
-/* SIGKILL to every process that is in the group at dir (O_PATH will do), once round; *left = how many
- * there were. What they fork meanwhile is for the next round. */
+/* SIGKILL to every process that is in the group at dir (O_PATH will do), once round; *left = how
+ * many there were. What they fork meanwhile is for the next round. */
 int cgroup_v1_kill(int dir, const char *what, size_t *left, struct err *e) NODISCARD;
 
 /* Small files of a group, relative to its directory. Text is cut at size - 1 bytes, which is an

@@ -206,9 +206,10 @@ static size_t parse_pids(const char *text, pid_t *out, size_t max)
 	return n;
 }
 
-/* The file is opened for each look: v1 makes the list at the first read of a descriptor, and a later
- * read gets that old list again as long as the kernel has it cached, a second after its last use
- * (cgroup_pidlist_start in Linux's kernel/cgroup/cgroup-v1.c). What was forked since would live. */
+/* The file is opened for each look: v1 makes the list at the first read of a descriptor, and a
+ * later read gets that old list again as long as the kernel has it cached, a second after its last
+ * use (cgroup_pidlist_start in Linux's kernel/cgroup/cgroup-v1.c). What was forked since would
+ * live. */
 static int list(int dir, const char *what, pid_t *out, size_t *count, struct err *e)
 {
 	char buf[ROUND_MAX * 11 + 1];

@@ -25,10 +25,13 @@
 #include "isolate/proxy.h"
 #include "isolate/report.h"
 
-/* How long the proxy may take to end the box that it was told to, before it is killed itself; and
- * how long the kernel then. */
-#define SOFT_TIMEOUT_NS (2 * NSEC_PER_SEC)
-#define HARD_TIMEOUT_NS (20 * NSEC_PER_SEC)
+/* How long the proxy may take to end the box that it was told to, before it is killed itself and
+ * with it what it could have told; and how long the kernel then. To free tens of gigabytes takes
+ * seconds. Of the time between two looks no more than one step counts: when the machine stood still
+ * (a paused guest, one that swaps), those we wait for had nothing of it either. */
+#define SOFT_TIMEOUT_NS (10 * NSEC_PER_SEC)
+#define HARD_TIMEOUT_NS (15 * NSEC_PER_SEC)
+#define PATIENCE_MS	100
 
 /* Between two looks at the CPU meter at least this, more while nobody in the box runs, and eight
  * times the CPU time that a look costs, but never much: there may be thousands of processes. */
@@ -60,7 +63,8 @@ struct keeper {
 	bool failed;			    /* the sandbox: why */
 	enum { LIVING, DYING, DEAD } state; /* of the box: what was done to end it */
 	uint64_t start_ns, end_ns;	    /* monotonic */
-	uint64_t deadline_ns;		    /* unless LIVING: when more has to be done */
+	uint64_t patience_ns;		    /* unless LIVING: how long until more has to be done */
+	uint64_t waiting_ns;		    /* up to when that was counted, monotonic */
 	uint64_t seen_cpu_ns;		    /* at the last look */
 	struct cpumeter meter;
 	struct err why; /* with failed */
@@ -96,13 +100,19 @@ int keeper_block_signals(struct err *e)
 
 /* --- the end --------------------------------------------------------------------------------- */
 
+static void begin_waiting(struct keeper *k, uint64_t patience_ns)
+{
+	k->patience_ns = patience_ns;
+	k->waiting_ns = report_now_ns();
+}
+
 /* Kill the proxy, and with it its pid namespace; the group, too. */
 static void kill_hard(struct keeper *k)
 {
 	struct err ignored;
 
 	k->state = DEAD;
-	k->deadline_ns = report_now_ns() + HARD_TIMEOUT_NS;
+	begin_waiting(k, HARD_TIMEOUT_NS);
 	/* Fails only for a proxy that has ended already. */
 	(void)pidfd_send_signal(k->proxy_fd, SIGKILL, NULL, 0);
 	/* The namespace's death is what counts; it is waited for. */
@@ -132,7 +142,7 @@ static void kill_box(struct keeper *k)
 		return;
 	}
 	k->state = DYING;
-	k->deadline_ns = report_now_ns() + SOFT_TIMEOUT_NS;
+	begin_waiting(k, SOFT_TIMEOUT_NS);
 }
 
 static void fail(struct keeper *k, const struct err *why)
@@ -267,7 +277,7 @@ static void on_ended(struct keeper *k, const struct run_report *r)
 		cgroup_let_die(k->spec->cgroup);
 	if (k->state == LIVING) {
 		k->state = DYING;
-		k->deadline_ns = report_now_ns() + SOFT_TIMEOUT_NS;
+		begin_waiting(k, SOFT_TIMEOUT_NS);
 	}
 }
 
@@ -363,6 +373,24 @@ static int read_timer(struct keeper *k, struct err *e)
 	return check_limits(k, e);
 }
 
+/* The box has not ended yet: is it time to do more about it? */
+static int check_patience(struct keeper *k, struct err *e)
+{
+	uint64_t now = report_now_ns();
+
+	if (k->state == LIVING)
+		return 0;
+	k->patience_ns -=
+		MIN(k->patience_ns, MIN(now - k->waiting_ns, PATIENCE_MS * NSEC_PER_MSEC));
+	k->waiting_ns = now;
+	if (k->patience_ns > 0)
+		return 0;
+	if (k->state == DEAD)
+		return err_set(e, ERR_BUSY, "cannot kill the processes of the box");
+	kill_hard(k);
+	return 0;
+}
+
 /* Wait for the next event. 1: the proxy, and so everything in the box, has ended; 0; -1. */
 static int wait_event(struct keeper *k, struct err *e)
 {
@@ -374,18 +402,7 @@ static int wait_event(struct keeper *k, struct err *e)
 		{.fd = k->timer_fd, .events = POLLIN},
 		{.fd = watch_oom ? cgroup_oom_fd(k->spec->cgroup) : -1, .events = POLLIN},
 	};
-	int timeout_ms = -1;
-
-	if (k->state != LIVING) {
-		uint64_t now = report_now_ns();
-
-		if (now >= k->deadline_ns && k->state == DEAD)
-			return err_set(e, ERR_BUSY, "cannot kill the processes of the box");
-		if (now >= k->deadline_ns)
-			kill_hard(k);
-		timeout_ms = (int)((k->deadline_ns - now) / NSEC_PER_MSEC) + 1;
-	}
-	if (poll(p, ARRAY_LEN(p), timeout_ms) < 0)
+	if (poll(p, ARRAY_LEN(p), k->state == LIVING ? -1 : PATIENCE_MS) < 0)
 		return errno == EINTR ? 0 : err_sys(e, ERR_SYSTEM, "wait for the box");
 	/* Reports first: a program that has ended is not killed any more. */
 	if ((p[0].revents & POLLIN) && read_reports(k, e) < 0)
@@ -402,7 +419,7 @@ static int wait_event(struct keeper *k, struct err *e)
 	/* The whole box, as the kernel does on v2; the program's end is told as any other. */
 	if (p[4].revents & POLLIN)
 		kill_box(k);
-	return 0;
+	return check_patience(k, e);
 }
 
 static void watch_box(struct keeper *k)

@@ -160,7 +160,7 @@ int lock_parse(const char *name, char *text, size_t len, struct lock_record *out
 }
 
 /* How long a box whose keeper was shot may take to die. */
-#define DYING_TRIES 5000 /* of 1 ms and a little */
+#define DYING_TRIES 20000 /* of 1 ms and a little */
 
 /* The lock proper is flock(2)'s: it goes with the open file, which a box's processes have too until
  * they are dead, so that nobody gets a box that is not empty. Beside it the keeper holds a record

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -39,8 +40,10 @@ void slots_close(struct slots *s)
 	s->dir = NULL;
 }
 
-/* Records are read without their locks: a writer may be in the middle, though not for long. */
-#define READ_TRIES 20
+/* Records are read without their locks: a writer may be in the middle, though not for long, unless
+ * somebody else has its processor just then. */
+#define READ_TRIES    200
+#define READ_PAUSE_NS 1000000
 
 /* 1, 0 when the box is nobody's, -1. */
 static int look_at(int dir_fd, const char *name, struct slot *out, struct err *e)
@@ -56,6 +59,8 @@ static int look_at(int dir_fd, const char *name, struct slot *out, struct err *e
 	while (lock_read(fd, out->id, &out->record, e) < 0) {
 		if (++tries == READ_TRIES)
 			return -1;
+		(void)nanosleep(&(struct timespec){.tv_nsec = READ_PAUSE_NS},
+				NULL); /* shorter is fine */
 	}
 	out->held = lock_is_held(fd);
 	out->since = st.st_mtim.tv_sec;

@@ -10,15 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/text.h"
 
-/* Each round kills what it sees; what forked meanwhile is seen by the next. */
-#define ROUNDS	      50
-#define ROUND_WAIT_MS 100
+/* Each round kills what it sees; what forked meanwhile is seen by the next. So long do we sleep
+ * between rounds, first a little and then more. Not by the clock: when the machine stood still,
+ * nobody could die. */
+#define PATIENCE_MS  5000
+#define PAUSE_MAX_MS 64
 
 /* Is one of the user ids in /proc/PID/status this one? Gone processes have none. */
 static bool has_uid(int proc_fd, const char *pid, uid_t uid)
@@ -43,8 +46,12 @@ static bool has_uid(int proc_fd, const char *pid, uid_t uid)
 	return false;
 }
 
-/* Kill one and wait a moment for its end. By pidfd, and looked at again once that is held: the pid
- * may have become another process's. 1 when there was something to kill. */
+/* What a round finds. The dead ones were not waited for yet; the init of a dying PID namespace does
+ * so when it gets to run. */
+enum { FOUND_ALIVE = 1, FOUND_DEAD = 2 };
+
+/* Kill one. By pidfd, and looked at again once that is held: the pid may have become another
+ * process's. */
 static int kill_one(int proc_fd, const char *name, uid_t uid)
 {
 	pid_t pid = (pid_t)strtol(name, NULL, 10);
@@ -53,13 +60,15 @@ static int kill_one(int proc_fd, const char *name, uid_t uid)
 
 	if (pidfd < 0 || !has_uid(proc_fd, name, uid))
 		return 0;
-	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0)
-		return errno == ESRCH ? 0 : 1;
-	(void)poll(&p, 1, ROUND_WAIT_MS); /* the next round sees whether it is still there */
-	return 1;
+	/* Readable once all its threads are dead. */
+	if (poll(&p, 1, 0) == 1)
+		return FOUND_DEAD;
+	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno == ESRCH)
+		return 0;
+	return FOUND_ALIVE;
 }
 
-/* 1 when there was such a process (something to kill), 0, -1. */
+/* What there was, -1. Not killing, the first is enough. */
 static int sweep_round(uid_t uid, bool killing, struct err *e)
 {
 	auto_dir dir = opendir("/proc");
@@ -79,7 +88,7 @@ static int sweep_round(uid_t uid, bool killing, struct err *e)
 		if (!has_uid(dirfd(dir), d->d_name, uid))
 			continue;
 		if (!killing)
-			return 1;
+			return FOUND_ALIVE;
 		found |= kill_one(dirfd(dir), d->d_name, uid);
 	}
 	if (errno != 0)
@@ -90,15 +99,25 @@ static int sweep_round(uid_t uid, bool killing, struct err *e)
 /* Runs as: root. Trusts: /proc. Must not: signal a process it has not just looked at. */
 int sweep_processes(uid_t uid, struct err *e)
 {
-	for (int i = 0; i < ROUNDS; i++) {
-		int rc = sweep_round(uid, true, e);
+	long slept_ms = 0, pause_ms = 1;
 
-		if (rc <= 0)
-			return rc;
+	for (;;) {
+		int found = sweep_round(uid, true, e);
+
+		if (found <= 0)
+			return found;
+		if (slept_ms >= PATIENCE_MS && !(found & FOUND_ALIVE))
+			return 0;
+		if (slept_ms >= PATIENCE_MS)
+			return err_set(e, ERR_BUSY,
+				       "processes of user %u, left by an earlier run, cannot be "
+				       "killed",
+				       (unsigned)uid);
+		/* An early wake-up only means one more look. */
+		(void)nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000000}, NULL);
+		slept_ms += pause_ms;
+		pause_ms = MIN(2 * pause_ms, PAUSE_MAX_MS);
 	}
-	return err_set(e, ERR_BUSY,
-		       "processes of user %u, left by an earlier run, cannot be killed",
-		       (unsigned)uid);
 }
 
 int sweep_find(uid_t uid, struct err *e)
