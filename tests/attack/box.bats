@@ -147,13 +147,17 @@ sh_box() { isolate -s -b "$BOX" -p --run -- /bin/sh -c "$1"; }
 }
 
 @test "attack: no mount of a run is seen on the host" {
-	local before
-	before=$(wc -l </proc/self/mountinfo)
-	spawn isolate -b "$BOX" -p -o started --run -- /bin/sh -c 'echo here; exec sleep 1000'
-	wait_for 10 grep -q here "$B/started"
-	is "$(grep -c "$BOXES/$BOX" /proc/self/mountinfo)" 0
-	is "$(wc -l </proc/self/mountinfo)" "$before"
-	as_caller kill -TERM "$pid"
+	# Where no other test mounts anything, and all is shared, as systemd has it.
+	expect 0 unshare --mount --propagation private bash -euc '
+		mount --make-rshared /
+		cat /proc/self/mountinfo >before
+		"${@:2}" -o started --run -- /bin/sh -c "echo here; exec sleep 1000" &
+		run=$!
+		until grep -qs here "$1"; do kill -0 "$run"; read -r -t 0.02 <><(:) || true; done
+		cat /proc/self/mountinfo
+		kill -TERM "$run"
+		wait "$run" || true' bash "$B/started" "${CALLER[@]}" "$TEST_PREFIX/bin/isolate" -s -b "$BOX" -p
+	is "$output" "$(<before)"
 }
 
 @test "attack: random kills of the keeper leave boxes that can always be used" {

@@ -55,7 +55,7 @@ load ../lib/cgroup
 	mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 	busy=$mount/busy-$BOX
 	mkdir "$busy"
-	sleep 60 3>&- &
+	sleep 1000 3>&- &
 	SPAWNED+=($!)
 	echo $! >"$busy/cgroup.procs"
 	expect 2 without "$(set_root "$busy/boxes")" --cg -b "$BOX" --init
@@ -107,7 +107,7 @@ load ../lib/cgroup
 @test "cgroup: what a killed keeper leaves is killed and removed by the next run" {
 	need cgroup
 	isolate -b "$BOX" --cg --init >/dev/null
-	spawn isolate -s -p -b "$BOX" --cg --run -- /bin/sh -c 'echo up >up; sleep 60 & sleep 60'
+	spawn isolate -s -p -b "$BOX" --cg --run -- /bin/sh -c 'echo up >up; sleep 1000 & sleep 1000'
 	wait_for 10 test -s "$BOXES/$BOX/box/up"
 	kill -KILL "$pid"
 	wait "$pid" || true
@@ -120,8 +120,8 @@ load ../lib/cgroup
 @test "cgroup: a box that runs out of memory dies whole" {
 	need cgroup
 	isolate -b "$BOX" --cg --init >/dev/null
-	expect 1 isolate -s -p -b "$BOX" "$M" --cg --cg-mem=20000 --wall-time=30 --run -- \
-		/bin/sh -c 'sleep 60 & head -c 60M /dev/zero | tail -c 50M >/dev/null; sleep 5; echo alive'
+	expect 1 isolate -s -p -b "$BOX" "$M" --cg --cg-mem=20000 --run -- \
+		/bin/sh -c 'sleep 1000 & head -c 60M /dev/zero | tail -c 50M >/dev/null; sleep 100; echo alive'
 	meta_is cg-oom-killed 1
 	meta_is status SG
 	meta_is exitsig 9

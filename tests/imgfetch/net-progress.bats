@@ -51,7 +51,7 @@ widest() { lines | awk '{ if (length($0) > w) w = length($0) } END { print w }';
 
 @test "pull: on a terminal there are bars with rate and remaining time" {
 	expect 0 in_terminal 100 0 "$TEST_PREFIX/bin/imgfetch" pull --no-sync --store="$T/store" \
-		"$NET/rate2000000:v1"
+		"$NET/rate500000:v1"
 	lines | grep -qE '^layer [0-9a-f]{12} \[[#.]{30}\] +[0-9]+%  [0-9.]+ .?B of [0-9.]+ .B  [0-9.]+ [kM]B/s  0:0[0-9] left$'
 	lines | grep -qE '^all +\[[#.]{30}\] +[0-9]+%'
 	is "$(lines | grep -cE '^layer [0-9a-f]{12}: done, [0-9.]+ .B in [0-9.]+ s$')" 2
@@ -65,7 +65,7 @@ widest() { lines | awk '{ if (length($0) > w) w = length($0) } END { print w }';
 		"$NET/x:v1"
 	is "$(lines | wc -l)" 1
 	expect 0 in_terminal 90 50 "$TEST_PREFIX/bin/imgfetch" pull --no-sync --store="$T/store" \
-		"$NET/rate2000000:v1"
+		"$NET/rate500000:v1"
 	lines | sed '/<narrower>/,$d' | grep -q '^layer.*\['
 	# One picture may be on its way while the terminal changes.
 	is "$(lines | sed '1,/<narrower>/d' | grep '%' | tail -n +4 | awk 'length($0) > 49')" ""

@@ -28,7 +28,8 @@ requests() { layoutreg_log "^GET /v2/$1-t$BATS_TEST_NUMBER/blobs/sha256:$BIG "; 
 # Pull until N bytes of the large layer are there, and kill. $PARTIAL is their file then.
 broken_pull() {
 	PARTIAL=$T/store/tmp/blob-sha256-$BIG
-	spawn imgfetch pull -q --store="$T/store" "$(repo "hold$1")"
+	# Or it would ask for the rest when nothing has come for a while.
+	spawn imgfetch pull -q --timeout=3600 --store="$T/store" "$(repo "hold$1")"
 	wait_for 20 has_size "$PARTIAL" "$1"
 	kill -KILL "$pid"
 	wait "$pid" || true

@@ -34,7 +34,7 @@ import fcntl, struct, sys, time
 f = open(sys.argv[1])
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 0, 0, 0))  # F_OFD_SETLK
 open(sys.argv[2], "w").close()
-time.sleep(60)' "$f" "$T/locked"
+time.sleep(1000)' "$f" "$T/locked"
 	wait_for 10 test -e "$T/locked"
 	expect 9 imgfetch rm --store="$T/store" "$IMAGE"
 	says "in use by a run or a pull"

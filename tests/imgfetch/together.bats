@@ -24,7 +24,7 @@ teardown_file() { layoutreg_stop; }
 	expect 0 imgfetch pull -q "oci:$BATS_FILE_TMPDIR/together:v1"
 	expect 0 imgfetch pull -q "oci:$BATS_FILE_TMPDIR/together:v2"
 	rm -f "$NETDIR/held"
-	spawn imgfetch pull -q "$NET/hold1500000:v3"
+	spawn imgfetch pull -q --timeout=3600 "$NET/hold1500000:v3"
 	local puller=$pid
 	wait_for 20 test -e "$NETDIR/held"
 	expect 0 isolate -s --once --image="$here:v1" -- /bin/true

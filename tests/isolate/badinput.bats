@@ -81,7 +81,7 @@ libc.execve(sys.argv[1].encode(), argv, argv)' "$TEST_PREFIX/bin/isolate"
 @test "numbers: fractions are for times only" {
 	refused --mem=1.5 --run -- /bin/true
 	refused --processes=1.5 --run -- /bin/true
-	expect 0 isolate -b "$BOX" -t 1.5 -w 5. -x .5 --run -- /bin/true
+	expect 0 isolate -b "$BOX" -t 150.5 -w 500. -x .5 --run -- /bin/true
 }
 
 @test "usage: --cg-mem needs --cg" {

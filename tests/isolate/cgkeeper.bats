@@ -44,7 +44,7 @@ start_in() { bash -c 'echo $$ >"$1/cgroup.procs"; exec "$2" "$3"' _ "$1" "$KEEPE
 	one_line
 	says "start it as a service with Delegate=yes"
 	mkdir -p "$outer/unit"
-	spawn sleep 60
+	spawn sleep 1000
 	echo "$pid" >"$outer/unit/cgroup.procs"
 	echo "+memory +pids" >"$outer/cgroup.subtree_control"
 	expect 1 start_in "$outer/unit"

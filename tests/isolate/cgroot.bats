@@ -122,7 +122,7 @@ contained() {
 	is "$(find "$CT" -mindepth 1 -type d)" "$CT/isolate"
 
 	# Afterwards there is nothing left to move, and no leave to do so is needed.
-	spawn sleep 60
+	spawn sleep 1000
 	echo "$pid" >"$CT/cgroup.procs"
 	expect 0 contained "$(set_root auto "cg_move_processes = yes") \$ISO -b $BOX --cg --init >/dev/null
 		sed /^cg_move/d \"\$CG_CONF\" >\"\$CG_CONF.new\"; cat \"\$CG_CONF.new\" >\"\$CG_CONF\"" \

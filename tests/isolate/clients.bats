@@ -51,7 +51,7 @@ judge0_run() {
 		ls /etc/passwd; (: | :) && chmod 755 prog' | put "$W/box/compile.sh"
 
 	SCRIPT=compile.sh
-	judge0_run --stderr-to-stdout -i /dev/null -t 15 -x 0 -w 20 --cg-timing --cg-mem=512000 \
+	judge0_run --stderr-to-stdout -i /dev/null -t 150 -x 0 -w 2000 --cg-timing --cg-mem=512000 \
 		>"$W/compile_output.txt"
 	is "$(cat "$W/compile_output.txt")" $'compiling in /tmp\n/etc/passwd'
 	check_meta "$W/metadata.txt"
@@ -60,7 +60,7 @@ judge0_run() {
 	sudo_touch "$W/metadata.txt"
 	echo ./prog | put "$W/box/run.sh"
 	SCRIPT=run.sh
-	judge0_run -t 5 -x 1.0 -w 10 --no-cg-timing -m 512000 --share-net \
+	judge0_run -t 500 -x 1.0 -w 1000 --no-cg-timing -m 512000 --share-net \
 		<"$W/stdin.txt" >"$W/stdout.txt" 2>"$W/stderr.txt"
 	# With -s nothing but the program's own.
 	is "$(cat "$W/stdout.txt" "$W/stderr.txt")" $'42\noops'
@@ -92,7 +92,7 @@ judge0_run() {
 piston_run() {
 	isolate --run "-b$1" "--meta=$T/$1-metadata.txt" --cg -s -c /box/submission -E HOME=/tmp \
 		-E '' -E GREETING=hello -E PISTON_LANGUAGE=shell "--dir=$T/pkg" --dir=/etc:noexec \
-		--processes=64 --open-files=2048 --fsize=10000 --wall-time=10 --time=10 --extra-time=0 \
+		--processes=64 --open-files=2048 --fsize=10000 --wall-time=1000 --time=1000 --extra-time=0 \
 		--cg-mem=128000 --share-net -- /bin/bash "$T/pkg/$2" "${@:3}"
 }
 
@@ -128,7 +128,7 @@ piston_run() {
 	as_caller mkdir "$output/box/submission" "$T/pkg"
 	echo 'cat; echo to stderr >&2; while echo much more; do :; done' | put "$T/pkg/run"
 	expect 0 as_caller python3 - "$TEST_PREFIX/bin/isolate" --run "-b$BOX" "--meta=$T/meta" --cg -s \
-		-c /box/submission "--dir=$T/pkg" --processes=64 --wall-time=60 -- \
+		-c /box/submission "--dir=$T/pkg" --processes=64 --wall-time=1000 -- \
 		/bin/bash "$T/pkg/run" <<-'END'
 		import signal, socket, subprocess, sys
 		mine, his = zip(*(socket.socketpair() for _ in range(3)))
@@ -178,7 +178,7 @@ piston_run() {
 	set_caller LANG=C.UTF-8
 	put "$T/meta" </dev/null
 	expect 1 isolate --box-id "$BOX" --cg -d /etc/alternatives:maybe --cg-mem=100000 --extra-time=0.5 \
-		--fsize=1000 --mem=1000000 -p --quota=5000,500 --stack=10000 --time=2 --wall-time=10 --env PATH \
+		--fsize=1000 --mem=1000000 -p --quota=5000,500 --stack=10000 --time=200 --wall-time=1000 --env PATH \
 		--env LD_LIBRARY_PATH --env LANG --env=LEVEL=3 "--meta=$T/meta" --stdout=._stdout \
 		--stderr=._stderr --run -- /bin/sh -c 'cat; echo $LANG $LEVEL >&2; kill -SEGV $$' <<<data
 	is "$output" ""
@@ -198,7 +198,7 @@ cms_run() {
 	shift
 	isolate --cg "--box-id=$BOX" --chdir=/tmp "--dir=/tmp=$H:rw" --dir=/dev/shm:tmp \
 		--dir=/etc/alternatives=/etc/alternatives:maybe --env=HOME=/tmp --fsize=1048576 \
-		--stack=524288 --cg-mem=262144 --time=2 --wall-time=10 --extra-time=0.5 \
+		--stack=524288 --cg-mem=262144 --time=200 --wall-time=1000 --extra-time=0.5 \
 		"--meta=$T/cms/$meta" "$@"
 }
 
@@ -255,7 +255,7 @@ cms_end() {
 	as_caller chmod 666 "$fifos/u_to_m" "$fifos/m_to_u"
 	isolate --cg "--box-id=$((BOX + 1))" --init >/dev/null
 	# It opens them itself, in the order in which isolate opens those of the program.
-	spawn isolate --cg "--box-id=$((BOX + 1))" "--dir=/fifo0=$fifos:rw" --wall-time=60 \
+	spawn isolate --cg "--box-id=$((BOX + 1))" "--dir=/fifo0=$fifos:rw" --wall-time=1000 \
 		"--meta=$T/manager" --processes=1 --run -- /bin/sh -c '
 		exec 3>/fifo0/m_to_u 4</fifo0/u_to_m; echo 20 >&3; read n <&4; echo "$n" >/box/answer'
 	expect 0 cms_run run.meta.0 "--dir=/fifo0=$fifos:rw" --stdin=/fifo0/m_to_u \
@@ -277,7 +277,7 @@ cms_end() {
 	# Standard input is open for writing only.
 	expect 1 as_caller bash -c 'exec >/dev/null 2>&1 <&1 "$@"' bash "$TEST_PREFIX/bin/isolate" \
 		--cg --cg-timing "--box-id=$BOX" --cg-mem=131072 --mem=131072 --time=0.200000 \
-		--wall-time=10.000000 --extra-time=0.100000 --stack=65536 --fsize=1024 --quota=8192,100 --stdin=../evaluate/in \
+		--wall-time=1000.000000 --extra-time=0.100000 --stack=65536 --fsize=1024 --quota=8192,100 --stdin=../evaluate/in \
 		--stdout=../evaluate/out --chdir=../evaluate --processes --env=A=b "--dir=evaluate=$T/work/eval:rw" \
 		"--meta=$T/isolate/$BOX/meta.log" --run -- /bin/sh -c 'cat; echo $A; pwd; while :; do :; done'
 	is "$(cat "$T/work/eval/out")" $'7\nb\n/evaluate'

@@ -10,7 +10,7 @@ setup() {
 }
 
 @test "odd: the last of repeated options holds, and a command may be repeated" {
-	expect 0 isolate -b 4000000 -b "$BOX" -f 1 --fsize=2000 -o first -o second -t 0.0001 -t 20 \
+	expect 0 isolate -b 4000000 -b "$BOX" -f 1 --fsize=2000 -o first -o second -t 0.0001 -t 2000 \
 		--processes=1 -p4 -c nowhere -c /tmp --run --run -- /bin/sh -c 'ulimit -f; pwd'
 	is "$(cat "$BOXES/$BOX/box/second")" $'4000\n/tmp'
 	[[ ! -e $BOXES/$BOX/box/first ]]
@@ -19,7 +19,7 @@ setup() {
 @test "odd: long options may be cut short, letters joined" {
 	expect 2 isolate "-esb$BOX" --std=nothing --run -- /bin/true
 	says "ambiguous"
-	expect 0 isolate "-esb$BOX" --wall 20 --extra=1 --proc --run -- /bin/sh -c '(:); echo "$HOME"'
+	expect 0 isolate "-esb$BOX" --wall 2000 --extra=1 --proc --run -- /bin/sh -c '(:); echo "$HOME"'
 	is "$output" "$T/home"
 	is "$stderr" ""
 }

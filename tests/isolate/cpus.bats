@@ -52,10 +52,12 @@ except OSError: print("kept")'
 	mkfifo "$T/in"
 	# Ends when we close our end of its input.
 	with "box$BOX.mems = 0" --cg -b "$BOX" --run -- /bin/cat <"$T/in" >/dev/null 2>&1 3>&- &
+	local cat=$!
+	SPAWNED+=("$cat")
 	exec {in}>"$T/in"
 	wait_for 10 grep -qx 0 "$(group_file cpuset cpuset.mems)"
 	exec {in}>&-
-	wait "$!"
+	wait "$cat"
 }
 
 @test "cpus, mems: what the machine does not have is an error, not something else" {

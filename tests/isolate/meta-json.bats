@@ -136,7 +136,7 @@ meter() { run_box "${@:1:$#-4}" --dir=disk="$T/disk:rw:maybe" -c "/${inside:-box
 	eval "$output"
 	u=$((user_us + system_us))
 	# What is metered begins before the program does and ends after it has looked.
-	between "${u}000" "$(json cpu_ns)" "$((u + 100000 * ${TEST_SLOW:-1}))000"
+	between "${u}000" "$(json cpu_ns)" "$((u + 10000000 * ${TEST_SLOW:-1}))000"
 	between "$((max_rss_kib * 1024))" "$(json max_rss_bytes)" "$(((max_rss_kib + 1024) * 1024))"
 	json_is cpu_ns "$(($(json cpu_user_ns) + $(json cpu_system_ns)))"
 	between $((30 << 8)) "$minor" 9000
@@ -172,7 +172,7 @@ meter() { run_box "${@:1:$#-4}" --dir=disk="$T/disk:rw:maybe" -c "/${inside:-box
 	wait "$pid"
 	valid
 	json_is status OK
-	between "$cpu" "$(json cpu_ns)" "$((cpu + 100000000 * ${TEST_SLOW:-1}))"
+	between "$cpu" "$(json cpu_ns)" "$((cpu + 10000000000 * ${TEST_SLOW:-1}))"
 	json_is cpu_ns "$(($(json cpu_user_ns) + $(json cpu_system_ns)))"
 	if [[ $memory ]]; then
 		between "$memory" "$(json cg_mem_bytes)" $((memory + (1 << 20)))
@@ -194,7 +194,8 @@ meter() { run_box "${@:1:$#-4}" --dir=disk="$T/disk:rw:maybe" -c "/${inside:-box
 	for ctl in cpu memory io; do
 		some=${pressure[0]} pressure=("${pressure[@]:1}")
 		if [[ $some ]]; then
-			between "$some" "$(json pressure_${ctl}_some_ns)" "$((some + 100000000 * ${TEST_SLOW:-1}))"
+			# It waits to be gone as well, perhaps for long.
+			between "$some" "$(json pressure_${ctl}_some_ns)" "$((some + 300000000000))"
 			between 0 "$(json pressure_${ctl}_full_ns)" "$(json pressure_${ctl}_some_ns)"
 		else
 			json_null pressure_${ctl}_some_ns pressure_${ctl}_full_ns
@@ -216,8 +217,11 @@ meter() { run_box "${@:1:$#-4}" --dir=disk="$T/disk:rw:maybe" -c "/${inside:-box
 		between 1048576 "$(json io_written_bytes)" 1310720
 	}
 	big
-	expect 0 meter --cg -p 1 0 0 0
-	between 0 "$(json cpu_ns)" "$((100000000 * ${TEST_SLOW:-1}))"
+	little() {
+		x meter --cg -p 1 0 0 0
+		((status == 0)) && between 0 "$(json cpu_ns)" "$((100000000 * ${TEST_SLOW:-1}))"
+	}
+	once_in_five little
 	between $((1 << 20)) "$(json cg_mem_bytes)" $((20 << 20))
 	json_is processes_peak 1
 	between 256 "$(json faults_minor)" 5000

@@ -15,7 +15,7 @@ bare() { without "$HIDE $(set_root auto)" -b "$BOX" "$@"; }
 	is "$output" fine
 	meta_lacks cg-mem
 	meta_lacks status
-	expect 1 bare "$M" -p -t 0.3 -w 60 --run -- /bin/sh -c 'while :; do :; done & wait'
+	expect 1 bare "$M" -p -t 0.3 -w 1000 --run -- /bin/sh -c 'while :; do :; done & wait'
 	meta_is message "Time limit exceeded"
 	expect 1 bare "$M" -w 0.3 --run -- /bin/sleep 100
 	meta_is message "Time limit exceeded (wall clock)"

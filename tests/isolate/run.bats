@@ -164,13 +164,12 @@ c.send(b"ok"); print(a.recv(2).decode())'
 @test "run: daemons are gone when --run returns" {
 	expect 0 sh_box -c / '(trap "" HUP TERM; setsid sleep 1000 >/dev/null 2>&1 </dev/null &) ; echo started'
 	is "$output" started
-	not grep -l "^Uid:.*$(($(conf first_uid) + BOX))" /proc/[0-9]*/status 2>/dev/null
+	not grep -l "^Uid:.*[[:space:]]$(($(conf first_uid) + BOX))[[:space:]]" /proc/[0-9]*/status 2>/dev/null
 }
 
 @test "run: ends when the program ends, whatever its children do" {
-	local before=$SECONDS
-	expect 0 sh_box 'sleep 50 & exit 0'
-	((SECONDS - before < 20 * ${TEST_SLOW:-1})) || fail "waited for a child"
+	# Who waits for the child meets the time limit of the test.
+	expect 0 sh_box 'sleep 10000 & exit 0'
 }
 
 @test "run: nothing of the caller's terminal session is left" {

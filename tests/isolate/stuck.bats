@@ -14,7 +14,7 @@ uid_is_gone() {
 	not grep -qs "^Uid:.*[[:space:]]$(($(conf first_uid) + $1))[[:space:]]" /proc/[0-9]*/status
 }
 
-# As the box's keeper gives up on them after 22 seconds, with and without --cg at the same time.
+# As the box's keeper gives up on them after 25 seconds, with and without --cg at the same time.
 @test "kill: what cannot be killed is an error, and locks the box until it is gone" {
 	need root v1 fuse
 	local server runs=() i options

@@ -43,7 +43,7 @@ start_box() {
 }
 
 spawn_root() {
-	"$@" >"$T/spawn.out" 2>"$T/spawn.err" </dev/null 3>&- &
+	{ "$@" & } >"$T/spawn.out" 2>"$T/spawn.err" </dev/null 3>&-
 	pid=$!
 	SPAWNED+=("$pid")
 }

@@ -52,7 +52,7 @@ boxes_teardown() {
 own_spawn() {
 	rm -f pid
 	# shellcheck disable=SC2016
-	own bash -c 'echo $$ >pid; exec "$@"' bash "$@" >"$T/spawn.out" 2>"$T/spawn.err" </dev/null 3>&- &
+	{ own bash -c 'echo $$ >pid; exec "$@"' bash "$@" & } >"$T/spawn.out" 2>"$T/spawn.err" </dev/null 3>&-
 	SPAWNED+=("$!")
 	wait_for 10 test -s pid
 	pid=$(<pid)

@@ -112,18 +112,20 @@ imgmount() { as_caller "$TEST_PREFIX/bin/imgmount" "$@"; }
 # process itself (its output: $T/spawn.out and $T/spawn.err). It is killed at the end of the test.
 spawn() {
 	case $1 in isolate | imgfetch | imgmount) set -- "$TEST_PREFIX/bin/$1" "${@:2}" ;; esac
-	"${CALLER[@]}" "$@" >"$T/spawn.out" 2>"$T/spawn.err" </dev/null 3>&- &
+	# The files are there, and empty, when this returns, whenever the process comes to run.
+	{ "${CALLER[@]}" "$@" & } >"$T/spawn.out" 2>"$T/spawn.err" </dev/null 3>&-
 	pid=$!
 	SPAWNED+=("$pid")
 }
 
 # wait_for SECONDS CMD...: until CMD succeeds; fails when the time is over. Polls every 20 ms, and
 # the time is doubled for what else the machine does, and stretched where it is emulated (TEST_SLOW).
+# There are many looks in any case: a machine that stood still did so for whoever is waited for, too.
 wait_for() {
-	local end=$((SECONDS + 2 * $1 * ${TEST_SLOW:-1}))
+	local end=$((SECONDS + 2 * $1 * ${TEST_SLOW:-1})) looks=$((20 * $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		if ((SECONDS >= end)); then
+		if ((--looks < 0 && SECONDS >= end)); then
 			echo "wait_for: not within the time: $*"
 			return 1
 		fi
@@ -183,6 +185,16 @@ expect() {
 	shift
 	x "$@"
 	((status == want)) || fail "expected exit status $want, got $status"
+}
+
+# once_in_five CMD...: up to five times, until CMD, a function of `&&`, succeeds: for upper bounds of
+# times, which a program that was held up by the machine exceeds. What is wrong is wrong each time.
+once_in_five() {
+	local try
+	for try in 1 2 3 4 5; do
+		! "$@" || return 0
+	done
+	fail "five times: $*"
 }
 
 fail() {

@@ -38,7 +38,7 @@ static pid_t start(uid_t uid, long reap_ms)
 		if (child == 0) {
 			(void)close(ready[0]);
 			if (write(ready[1], "", 1) == 1)
-				(void)alarm(60);
+				(void)alarm(300);
 			(void)close(ready[1]);
 			for (;;)
 				(void)pause();
@@ -50,7 +50,7 @@ static pid_t start(uid_t uid, long reap_ms)
 	if (pid == 0) {
 		(void)close(ready[1]);
 		if (reap_ms < 0)
-			(void)alarm(60);
+			(void)alarm(300);
 		while (reap_ms < 0)
 			(void)pause();
 		pause_ms(reap_ms);
