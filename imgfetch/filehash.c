@@ -163,7 +163,7 @@ void filehash_free(struct filehash *h)
 
 /* --- attributes ------------------------------------------------------------------------------ */
 
-static bool xattr_counts(const char *name)
+bool filehash_counts_xattr(const char *name)
 {
 	static const char *const prefixes[] = {
 		"user.",
@@ -212,7 +212,7 @@ static int digest_xattrs(int fd, char *names, size_t len, struct digest *out, st
 	if (!sorted || !value)
 		return err_sys(e, ERR_SYSTEM, "list extended attributes");
 	for (char *p = names; p < names + len; p += strlen(p) + 1)
-		if (xattr_counts(p))
+		if (filehash_counts_xattr(p))
 			sorted[count++] = p;
 	if (count == 0)
 		return 0;

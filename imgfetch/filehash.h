@@ -44,4 +44,7 @@ static inline void filehash_cleanup(struct filehash **h)
  * then the value's length in 8 bytes, lowest first, and the value. ERR_SYSTEM. */
 int filehash_xattrs(int fd, struct digest *out, struct err *e) NODISCARD;
 
+/* Is it one of these names? Pure. */
+bool filehash_counts_xattr(const char *name);
+
 #endif

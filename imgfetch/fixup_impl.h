@@ -31,6 +31,7 @@ struct node {
 	size_t entry_count, entry_room;
 	enum plan plan;
 	struct at_layer source; /* for plan; its src_path is borrowed, and never NULL */
+	bool met, closed;	/* fixup_compare's: it is there; nobody can tell what is in it */
 };
 
 struct fixup_layer {
@@ -91,6 +92,8 @@ int fixup_settle(const struct store *st, const struct digest *layers, size_t cou
 
 /* Take note of steps; ERR_VERIFY when they are too many. */
 int fixup_spend(const struct fixup *f, uint64_t steps, struct err *e) NODISCARD;
+/* The node of a canonical path if somebody has asked for it before, or NULL. */
+struct node *fixup_find(const struct fixup *f, const char *path);
 /* The node of a canonical path, with what the layers have there. NULL on error. */
 struct node *fixup_node(struct fixup *f, const char *path, struct err *e);
 /* Let the layer have something at the node that it has not, or has elsewhere. src_path is copied,
@@ -118,11 +121,23 @@ const char *fixup_path(const struct node *n, const struct at_layer *en);
 /* dir "/" name, both canonical, into out (ENTRY_PATH_MAX); false: too long. Pure. */
 bool fixup_join(char *out, const char *dir, const char *name);
 
+/* --- fixup_settle.c --- */
+
+/* Hold the facts of a layer against those below it, all of which were settled before. ERR_VERIFY:
+ * what they ask for cannot be. */
+int fixup_settle_layer(struct fixup *f, size_t layer, struct err *e) NODISCARD;
+
 /* --- fixup_write.c --- */
 
 /* Compare what is to be seen with what overlayfs would show; *any: is something to be made? */
 int fixup_plan(struct fixup *f, bool *any, struct err *e) NODISCARD;
 /* Make it in the empty directory fd. */
 int fixup_write(struct fixup *f, int fd, struct err *e) NODISCARD;
+
+/* --- fixup_check.c --- */
+
+/* Hold what fixup_plan found against the directory fd, where fixup_write made it once. */
+int fixup_compare(struct fixup *f, int fd, layercheck_report report, void *arg,
+		  struct layercheck_result *out, struct err *e) NODISCARD;
 
 #endif

@@ -176,17 +176,24 @@ static int fill(struct fixup *f, struct node *n, struct err *e)
 	return 0;
 }
 
-struct node *fixup_node(struct fixup *f, const char *path, struct err *e)
+struct node *fixup_find(const struct fixup *f, const char *path)
 {
 	const struct node key = {.path = (char *)path};
 	struct node *const *found = tfind(&key, &f->index, compare_nodes);
+
+	return found ? *found : NULL;
+}
+
+struct node *fixup_node(struct fixup *f, const char *path, struct err *e)
+{
+	struct node *found = fixup_find(f, path);
 	const char *slash = strrchr(path, '/');
 	struct node *parent = NULL;
 
 	if (fixup_spend(f, 1, e) < 0)
 		return NULL;
 	if (found)
-		return *found;
+		return found;
 	if (*path) {
 		/* As deep as a path has components: ENTRY_DEPTH_MAX. */
 		auto_free char *dir = strndup(path, slash ? (size_t)(slash - path) : 0);

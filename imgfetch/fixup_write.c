@@ -14,6 +14,7 @@
 #include "common/fdio.h"
 #include "common/path.h"
 #include "common/text.h"
+#include "imgfetch/alike.h"
 #include "imgfetch/fixup_impl.h"
 #include "imgfetch/layerdir.h"
 
@@ -36,29 +37,6 @@ static ssize_t list_xattrs(int fd, char *names)
 	ssize_t len = flistxattr(fd, names, XATTR_LIST_MAX);
 
 	return len < 0 && errno == EOPNOTSUPP ? 0 : len;
-}
-
-static bool has_same_xattrs(int a, int b)
-{
-	char names[2][XATTR_LIST_MAX];
-	const int fds[2] = {a, b};
-	auto_free char *x = malloc(XATTR_SIZE_MAX);
-	auto_free char *y = malloc(XATTR_SIZE_MAX);
-	size_t count[2] = {0, 0};
-
-	for (int i = 0; i < 2; i++) {
-		ssize_t len = list_xattrs(fds[i], names[i]);
-		for (const char *n = names[i]; len > 0 && n < names[i] + len; n += strlen(n) + 1) {
-			if (!is_kept(n))
-				continue;
-			count[i]++;
-			ssize_t p = x ? fgetxattr(a, n, x, XATTR_SIZE_MAX) : -1;
-			ssize_t q = y ? fgetxattr(b, n, y, XATTR_SIZE_MAX) : -1;
-			if (p < 0 || p != q || memcmp(x, y, (size_t)p) != 0)
-				return false;
-		}
-	}
-	return count[0] == count[1];
 }
 
 static int copy_xattrs(int from, int to, const char *path, struct err *e)
@@ -119,7 +97,7 @@ static int is_like(const struct fixup *f, const struct node *n, const struct at_
 	if ((a_fd < 0 || b_fd < 0) && f->strict)
 		return err_sys(e, ERR_SYSTEM, "look at '%s' of the image", text_quote(n->path).s);
 	/* Who cannot read them cannot read attributes either, nor can overlayfs for him. */
-	return a_fd < 0 || b_fd < 0 || has_same_xattrs(a_fd, b_fd);
+	return a_fd < 0 || b_fd < 0 || alike_xattrs(a_fd, b_fd, false);
 }
 
 static void set_plan(struct node *n, enum plan plan, const struct at_layer *source)

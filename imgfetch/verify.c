@@ -18,28 +18,6 @@
 #include "imgfetch/stored.h"
 #include "imgfetch/verify_impl.h"
 
-struct verify {
-	const struct store *st;
-	const struct verify_opts *opts;
-	FILE *out;
-	struct jsonout json;
-	struct refs refs;
-	struct digest *images; /* owned */
-	size_t image_count;
-	struct verified_layer *layers; /* owned; in the order of their checks */
-	size_t layer_count;
-	struct verify_damage damage;
-
-	/* The image and layer at hand. */
-	const struct digest *image, *layer;
-	uint64_t image_problems;
-};
-
-struct verified_layer {
-	struct digest diffid;
-	struct layercheck_result result;
-};
-
 /* --- telling ------------------------------------------------------------------------------- */
 
 static void begin_problem(struct verify *v, const char *what)
@@ -51,8 +29,7 @@ static void begin_problem(struct verify *v, const char *what)
 	}
 }
 
-/* Of an image's own files; error: in words. */
-static void tell_image(struct verify *v, const char *file, const char *error)
+void verify_tell_image(struct verify *v, const char *file, const char *error)
 {
 	begin_problem(v, "damaged");
 	if (v->opts->json) {
@@ -64,9 +41,14 @@ static void tell_image(struct verify *v, const char *file, const char *error)
 	fprintf(v->out, "image %s: %s: %s\n", digest_text(v->image).s, file, text_quote(error).s);
 }
 
-static void json_layer_problem(struct verify *v, const struct layercheck_problem *p)
+static void json_file_problem(struct verify *v, const char *tree,
+			      const struct layercheck_problem *p)
 {
-	jsonout_string(&v->json, "path", p->path);
+	auto_free char *path = NULL;
+
+	if (p->path && asprintf(&path, "%s%s%s", tree, *tree && *p->path ? "/" : "", p->path) < 0)
+		path = NULL;
+	jsonout_string(&v->json, "path", path);
 	jsonout_open(&v->json, "changed", '[');
 	for (unsigned i = 0; i < CHANGE_COUNT; i++)
 		if (p->changes & (1U << i))
@@ -76,19 +58,19 @@ static void json_layer_problem(struct verify *v, const struct layercheck_problem
 	jsonout_close(&v->json, '}');
 }
 
-static int tell_layer(void *arg, const struct layercheck_problem *p, struct err *e UNUSED)
+void verify_tell_file(struct verify *v, const char *tree, const struct layercheck_problem *p)
 {
-	struct verify *v = arg;
 	const char *sep = " ";
 
 	begin_problem(v, p->what);
 	if (v->opts->json) {
-		json_layer_problem(v, p);
-		return 0;
+		json_file_problem(v, tree, p);
+		return;
 	}
-	fprintf(v->out, "layer %s: ", digest_text(v->layer).s);
+	fprintf(v->out, "%s %s: ", *tree ? "image" : "layer",
+		digest_text(*tree ? v->image : v->layer).s);
 	if (p->path)
-		fprintf(v->out, "/%s: ", text_quote(p->path).s);
+		fprintf(v->out, "%s/%s: ", tree, text_quote(p->path).s);
 	fputs(p->what, v->out);
 	for (unsigned i = 0; i < CHANGE_COUNT; i++) {
 		if (!(p->changes & (1U << i)))
@@ -99,6 +81,11 @@ static int tell_layer(void *arg, const struct layercheck_problem *p, struct err 
 	if (p->details)
 		fprintf(v->out, ": %s", text_quote(p->details).s);
 	putc('\n', v->out);
+}
+
+static int tell_layer(void *arg, const struct layercheck_problem *p, struct err *e UNUSED)
+{
+	verify_tell_file(arg, "", p);
 	return 0;
 }
 
@@ -181,7 +168,7 @@ static int check_file(struct verify *v, const char *name, const struct digest *w
 
 	*text = stored_read(v->st, v->image, name, len, &why);
 	if (!*text) {
-		tell_image(v, name, why.text);
+		verify_tell_image(v, name, why.text);
 		return 0;
 	}
 	if (sha256_buffer_like(want, *text, *len, &got, e) < 0)
@@ -190,7 +177,7 @@ static int check_file(struct verify *v, const char *name, const struct digest *w
 		return 1;
 	if (err_set(&why, ERR_VERIFY, "changed: its digest is %s, not %s", digest_text(&got).s,
 		    digest_text(want).s) < 0)
-		tell_image(v, name, why.text);
+		verify_tell_image(v, name, why.text);
 	return 0;
 }
 
@@ -205,7 +192,7 @@ static int check_descriptor(struct verify *v, const struct imgdesc *d, struct er
 	int r;
 
 	if (stored_load_config(v->st, v->image, &config, &why) < 0) {
-		tell_image(v, "config.json", why.text);
+		verify_tell_image(v, "config.json", why.text);
 		return 0;
 	}
 	count = config.diffid_count;
@@ -230,7 +217,7 @@ static int check_descriptor(struct verify *v, const struct imgdesc *d, struct er
 	if (r == 0 && (imgdesc_format(&expected, &want, &want_len, &why) < 0 ||
 		       imgdesc_format(d, &got, &got_len, &why) < 0 || want_len != got_len ||
 		       memcmp(want, got, want_len) != 0))
-		tell_image(v, "descriptor", "not what the configuration says");
+		verify_tell_image(v, "descriptor", "not what the configuration says");
 	imgconfig_fini(&config);
 	return 0;
 }
@@ -247,7 +234,7 @@ static int check_documents(struct verify *v, struct err *e)
 		return r;
 	raw.data = manifest; /* borrowed */
 	if (manifest_parse(&raw, &parsed, &why) < 0) {
-		tell_image(v, "manifest.json", why.text);
+		verify_tell_image(v, "manifest.json", why.text);
 		return 0;
 	}
 	size_t len;
@@ -268,27 +255,27 @@ static int check_layers(struct verify *v, const struct imgdesc *d, struct err *e
 	return 0;
 }
 
-/* d: what is known of it; right: the descriptor could be read. */
+/* d: what is known of it; wrong: why that is not all. */
 static int check_image_parts(struct verify *v, const struct imgdesc *d, const struct err *wrong,
 			     struct err *e)
 {
-	uint64_t own;
-
 	if (v->opts->json)
 		jsonout_open(&v->json, "problems", '[');
 	if (wrong)
-		tell_image(v, "descriptor", wrong->text);
+		verify_tell_image(v, "descriptor", wrong->text);
 	if (check_documents(v, e) < 0)
 		return -1;
 	if (!wrong && v->image_problems == 0 && check_descriptor(v, d, e) < 0)
 		return -1;
 	if (v->opts->json)
 		jsonout_close(&v->json, ']');
-	own = v->image_problems;
-	if (own > 0 &&
+	if (v->image_problems > 0 &&
 	    verify_damage_add(&v->damage.images, &v->damage.image_count, v->image, e) < 0)
 		return -1;
-	return check_layers(v, d, e);
+	if (check_layers(v, d, e) < 0)
+		return -1;
+	/* What is made of something wrong cannot be right. */
+	return verify_check_trees(v, v->image_problems == 0 ? d : NULL, e);
 }
 
 static void json_names(struct verify *v)
@@ -367,12 +354,12 @@ static int resolve_images(struct verify *v, struct err *e)
 /* What was not computed again, so that nobody takes the answer for more than it is. */
 static const char *const not_checked[] = {
 	"digests of the layers' archives, which are not kept",
-	"fix-up layers and merged trees, which are made of the layers",
 };
 
 static void print_sum(struct verify *v, size_t images)
 {
-	uint64_t files = 0, bytes = 0, unreadable = 0;
+	uint64_t files = v->trees.entries, bytes = v->trees.bytes;
+	uint64_t unreadable = v->trees.unreadable;
 
 	for (size_t i = 0; i < v->layer_count; i++) {
 		files += v->layers[i].result.entries;
@@ -392,9 +379,9 @@ static void print_sum(struct verify *v, size_t images)
 	if (v->opts->quiet)
 		return;
 	fprintf(v->out,
-		"%zu image%s, %zu layer%s, %" PRIu64 " files of %s looked at; not checked: %s; %s",
+		"%zu image%s, %zu layer%s, %" PRIu64 " files of %s looked at; not checked: %s",
 		images, images == 1 ? "" : "s", v->layer_count, v->layer_count == 1 ? "" : "s",
-		files, size_text(bytes).s, not_checked[0], not_checked[1]);
+		files, size_text(bytes).s, not_checked[0]);
 	if (unreadable > 0)
 		fprintf(v->out, "; contents of %" PRIu64 " that you may not read", unreadable);
 	putc('\n', v->out);
@@ -442,5 +429,6 @@ int verify_run(const struct store *st, const struct verify_opts *opts, FILE *out
 	free(v.layers);
 	free(v.damage.images);
 	free(v.damage.layers);
+	free(v.damage.flats);
 	return r;
 }

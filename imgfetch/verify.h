@@ -19,9 +19,9 @@ struct verify_opts {
 
 /* For each image: digests of manifest and configuration, and what of the descriptor follows from
  * them; for each of its layers, once: the list of files against its digest, and all files against
- * the list. Says on out what is wrong, and what was not checked. ERR_VERIFY when something is
- * wrong, also when it could be removed; ERR_BUSY: something damaged is in use; ERR_NOTFOUND,
- * ERR_SYSTEM. */
+ * the list; then, where these are right, the fix-up layer and the merged tree against them. Says on
+ * out what is wrong, and what was not checked. ERR_VERIFY when something is wrong, also when it
+ * could be removed; ERR_BUSY: something damaged is in use; ERR_NOTFOUND, ERR_SYSTEM. */
 int verify_run(const struct store *st, const struct verify_opts *opts, FILE *out,
 	       struct err *e) NODISCARD;
 

@@ -17,7 +17,8 @@ struct mend {
 	const char *box_root;
 	struct digest *images; /* that go; owned */
 	size_t image_count;
-	int *locks; /* of these; -1 where nobody could lock it either; owned */
+	size_t flat_count; /* merged trees that go without their images */
+	int *locks;	   /* of these; -1 where nobody could lock it either; owned */
 	size_t lock_count;
 	struct grave grave;
 };
@@ -52,11 +53,12 @@ static bool goes(const struct mend *m, const struct imgdesc *d)
 	return false;
 }
 
-/* Lock it against runs, boxes and mounts. */
-static int take_image(struct mend *m, const struct imgdesc *d, struct err *e)
+/* Lock it against runs, boxes and mounts; only its merged tree goes: against those that run. */
+static int take_image(struct mend *m, const struct imgdesc *d, bool only_flat, struct err *e)
 {
 	int *longer;
-	int lock = users_exclude(m->st, d, m->box_root, e);
+	int lock = only_flat ? users_exclude_running(m->st, d, e)
+			     : users_exclude(m->st, d, m->box_root, e);
 
 	if (lock < 0 && e->kind != ERR_NOTFOUND)
 		return -1;
@@ -67,6 +69,10 @@ static int take_image(struct mend *m, const struct imgdesc *d, struct err *e)
 	}
 	m->locks = longer;
 	longer[m->lock_count++] = lock;
+	if (only_flat) {
+		m->flat_count++;
+		return 0;
+	}
 	return verify_damage_add(&m->images, &m->image_count, &d->digest, e);
 }
 
@@ -84,7 +90,9 @@ static int take_images(struct mend *m, struct err *e)
 
 		if (needed_read_image(m->st, &images[i], &d, &why) < 0)
 			d.digest = images[i];
-		r = goes(m, &d) ? take_image(m, &d, e) : 0;
+		bool whole = goes(m, &d);
+		bool flat = is_in(m->damage->flats, m->damage->flat_count, &images[i]);
+		r = whole || flat ? take_image(m, &d, !whole, e) : 0;
 		imgdesc_fini(&d);
 		if (r < 0)
 			return -1;
@@ -114,12 +122,19 @@ static int check_claims(const struct mend *m, struct err *e)
 /* Images first: one without its layers would be found by runs. */
 static int bury_all(struct mend *m, struct err *e)
 {
-	char path[sizeof("images/sha256/") + DIGEST_HEX_MAX];
+	char path[sizeof("images/sha256//flat") + DIGEST_HEX_MAX];
 
 	for (size_t i = 0; i < m->image_count; i++) {
 		if (text_format(path, sizeof(path), "images/sha256/%s", m->images[i].hex) < 0)
 			return err_sys(e, ERR_BUG, "name an image");
 		if (grave_bury(&m->grave, path, e) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < m->damage->flat_count; i++) {
+		const struct digest *image = &m->damage->flats[i];
+		if (text_format(path, sizeof(path), "images/sha256/%s/flat", image->hex) < 0)
+			return err_sys(e, ERR_BUG, "name a merged tree");
+		if (!is_in(m->images, m->image_count, image) && grave_bury(&m->grave, path, e) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < m->damage->layer_count; i++)
@@ -139,6 +154,25 @@ static int run(struct mend *m, struct err *e)
 	return grave_close(&m->grave, e);
 }
 
+static void say_removed(const struct mend *m, struct err *e)
+{
+	struct err trees = {0};
+	size_t layers = m->damage->layer_count;
+
+	if (m->flat_count > 0)
+		(void)err_set(&trees, ERR_VERIFY, "%zu merged tree%s: 'imgfetch flatten' makes %s",
+			      m->flat_count, m->flat_count == 1 ? "" : "s",
+			      m->flat_count == 1 ? "it" : "them");
+	if (m->image_count == 0)
+		(void)err_set(e, ERR_VERIFY, "removed %s", trees.text);
+	else
+		(void)err_set(e, ERR_VERIFY,
+			      "removed %zu damaged layer%s and %zu image%s: pull %s again%s%s",
+			      layers, layers == 1 ? "" : "s", m->image_count,
+			      m->image_count == 1 ? "" : "s", m->image_count == 1 ? "it" : "them",
+			      m->flat_count > 0 ? "; and " : "", trees.text);
+}
+
 int verify_mend(const struct store *st, const struct verify_damage *damage, const char *box_root,
 		struct err *e)
 {
@@ -154,10 +188,7 @@ int verify_mend(const struct store *st, const struct verify_damage *damage, cons
 	if (r < 0)
 		(void)err_wrap(e, "remove what is damaged");
 	else
-		(void)err_set(
-			e, ERR_VERIFY, "removed %zu damaged layer%s and %zu image%s: pull %s again",
-			damage->layer_count, damage->layer_count == 1 ? "" : "s", m.image_count,
-			m.image_count == 1 ? "" : "s", m.image_count == 1 ? "it" : "them");
+		say_removed(&m, e);
 	free(m.images);
 	return -1;
 }

@@ -2,6 +2,7 @@
 # imgfetch verify finds what has changed in a store, and du what takes its room.
 load ../lib/common
 load ../lib/images
+load ../lib/layout
 
 setup_file() { fixture busybox; }
 
@@ -14,7 +15,9 @@ N0=2
 
 # What verify says of the store, one line a problem: status of the image, path, what.
 problems() {
-	care verify --json | jget -e 'images.*.problems.*,images.*.layers.*.problems.*' path what changed | sort
+	care verify --json |
+		jget -e 'images.*.problems.*,images.*.layers.*.problems.*,images.*.tree_problems.*' \
+			path what changed | sort
 }
 
 # A layer with everything that can be in one, under $T/layout.
@@ -226,6 +229,103 @@ odd_layout() {
 	expect 0 pull
 	is "$(cat "$one/data/kept")" one
 	expect 0 care verify -q
+}
+
+@test "verify: a fix-up layer is what the layers ask for, a merged tree what they give" {
+	mkdir "$T/tars"
+	python3 "$TESTS_DIR/lib/mktars" "$T/tars" <<-'END'
+		layer a
+		dir d mode=0711 pax.SCHILY.xattr.user.note=x
+		file d/f data=hello
+		fifo d/p
+		file d/gone
+		file d/other data=other
+		file link
+		layer b
+		dir e
+		file d/new data=new
+		file d/.wh.gone
+		hard d/h to=d/f
+		char link rdev=1:1
+		sym e/s to=f
+	END
+	layout_new "$T/l"
+	layout_layer "$T/l" "$T/tars/a.tar"
+	layout_layer "$T/l" "$T/tars/b.tar"
+	layout_done "$T/l"
+	expect 0 pull "$T/l"
+	local tree=$T/store/images/sha256/${output#sha256:} t good
+	expect 0 care flatten localhost/l
+	expect 0 care verify
+	cp -a "$T/store" "$T/good"
+	good=$T/good/${tree#"$T/store/"}
+
+	t=$tree/flat/tree
+	echo >"$t/d/gone"
+	rm "$t/d/new"
+	rm "$t/d/other" && printf OTHER >"$t/d/other"
+	chmod 600 "$t/d/p"
+	rm -r "$t/e" && echo >"$t/e"
+	touch -d @1000000000 "$t/d/other" "$t/d"
+	touch -r "$good/flat/tree" "$t"
+	is "$(problems)" "$(sort <<-'END'
+		flat/tree/d/gone added []
+		flat/tree/d/new missing []
+		flat/tree/d/other changed contents
+		flat/tree/d/p changed mode
+		flat/tree/e changed type
+	END
+	)"
+	# Only the tree goes.
+	expect 6 care verify -q --remove-damaged
+	says "removed 1 merged tree: 'imgfetch flatten' makes it"
+	[[ -e $tree/descriptor && ! -e $tree/flat ]] || fail "not only the tree"
+	# Copies are as good as links.
+	cp -a "$good/flat" "$tree"
+	expect 0 care verify -q
+	chmod 711 "$tree/flat"
+	rm -r "$t"
+	is "$(problems)" $'flat damaged null\nflat/tree damaged null'
+
+	t=$tree/fixup/tree
+	is "$(cd "$t" && echo d/*)" "d/h"
+	echo >"$t/added"
+	mkdir "$t/d/new" && echo >"$t/d/new/x"
+	rm "$t/d/h" && printf hellO >"$t/d/h"
+	setfattr -n user.note -v y "$t/d"
+	chmod 700 "$t/d"
+	touch -d @1000000000 "$t/d/h" "$t/d"
+	touch -r "$good/fixup/tree" "$t"
+	# The merged tree is not held against what is wrong.
+	is "$(problems)" "$(sort <<-'END'
+		fixup/tree/added added []
+		fixup/tree/d changed mode,xattrs
+		fixup/tree/d/h changed contents
+		fixup/tree/d/new added []
+	END
+	)"
+	expect 6 care verify -q
+	prints "image sha256:${tree##*/}: fixup/tree/d/h: changed contents"
+	rm -r "${tree:?}/fixup"
+	cp -a "$good/fixup" "$tree"
+	setfattr -n user.overlay.opaque -v y "$t/d"
+	is "$(problems)" "fixup/tree/d changed xattrs"
+	rm -r "$t/d"
+	touch -r "$good/fixup/tree" "$t"
+	chmod 755 "$tree/fixup"
+	is "$(problems)" $'fixup damaged null\nfixup/tree/d missing []'
+	rm -r "${tree:?}/fixup"
+	is "$(problems)" "fixup/tree damaged null"
+	# One that says that it has none.
+	local count
+	count=$(wc -l <"$tree/descriptor")
+	sed -i "/^fixup/d; s/^end .*/end $((count - 2))/" "$tree/descriptor"
+	is "$(problems)" "descriptor damaged null"
+	expect 6 care verify -q --remove-damaged
+	says "removed 0 damaged layers and 1 image: pull it again"
+	expect 0 pull "$T/l"
+	expect 0 care verify -q
+	[[ $t/d/h -ef $(echo "$T"/store/layers/sha256/*/d/f) ]] || fail "no link"
 }
 
 @test "verify: pulls, removals and gc at the same time end in a store that is right" {
