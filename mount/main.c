@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -31,6 +32,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/imgmounts.h"
+#include "common/jsonout.h"
 #include "common/num.h"
 #include "common/optab.h"
 #include "common/ref.h"
@@ -62,6 +64,7 @@ struct opts {
 	uid_t owner; /* --owner: of whom root takes a store */
 	bool has_by;
 	enum unpack_by by; /* --by */
+	bool json;
 	bool help;
 	bool version;
 };
@@ -115,6 +118,14 @@ static int parse_by(void *ctx, const char *value, struct err *e)
 		       text_quote(value).s);
 }
 
+static int parse_json(void *ctx, const char *value UNUSED, struct err *e UNUSED)
+{
+	struct opts *o = ctx;
+
+	o->json = true;
+	return 0;
+}
+
 static int parse_help(void *ctx, const char *value UNUSED, struct err *e UNUSED)
 {
 	struct opts *o = ctx;
@@ -135,6 +146,7 @@ static const struct optab_row option_rows[] = {
 	{"store", 0, OPTAB_REQUIRED, "DIR", "image store to use", parse_store},
 	{"owner", 0, OPTAB_REQUIRED, "UID", "root: use a store that this user owns", parse_owner},
 	{"by", 0, OPTAB_REQUIRED, "link|reflink|copy", "unpack: how files get there", parse_by},
+	{"json", 0, OPTAB_NONE, NULL, "list: print JSON", parse_json},
 	{"help", 'h', OPTAB_NONE, NULL, "show this help", parse_help},
 	{"version", 0, OPTAB_NONE, NULL, "show the version", parse_version},
 };
@@ -329,33 +341,48 @@ static int cmd_umount(const struct opts *o UNUSED, char **args, struct err *e)
 }
 
 /* One mount: "image sha256:... DIR", or "layer" where a single layer is bound. */
-static int print_mount(const struct imgmount_entry *entry, struct err *e)
+static void print_mount(const struct imgmount_entry *entry)
 {
-	char line[4 * sizeof(entry->dir) + 128];
-	struct text t = TEXT_OVER(line);
+	char dir[4 * sizeof(entry->dir)];
+	struct text t = TEXT_OVER(dir);
 
-	line[0] = '\0';
-	text_addf(&t, "%s %s ", entry->is_layer ? "layer" : "image", digest_text(&entry->digest).s);
+	dir[0] = '\0';
 	text_add_quoted(&t, entry->dir, strlen(entry->dir));
-	text_add(&t, "\n");
-	if (fdio_write_all(STDOUT_FILENO, t.buf, t.len) < 0)
-		return err_sys(e, ERR_SYSTEM, "write the list");
-	return 0;
+	printf("%s %s %s\n", entry->is_layer ? "layer" : "image", digest_text(&entry->digest).s,
+	       dir);
 }
 
-static int cmd_list(const struct opts *o UNUSED, char **args UNUSED, struct err *e)
+static void print_mount_json(struct jsonout *j, const struct imgmount_entry *entry)
 {
+	jsonout_open(j, NULL, '{');
+	jsonout_string(j, "kind", entry->is_layer ? "layer" : "image");
+	jsonout_string(j, "digest", digest_text(&entry->digest).s);
+	jsonout_string(j, "directory", entry->dir);
+	jsonout_number(j, "mount_id", entry->mnt_id);
+	jsonout_close(j, '}');
+}
+
+static int cmd_list(const struct opts *o, char **args UNUSED, struct err *e)
+{
+	struct jsonout j = {.file = stdout};
 	struct imgmounts m;
 	struct imgmount_entry entry;
 	int got;
 
 	if (imgmounts_open(&m, e) < 0)
 		return -1;
+	if (o->json)
+		jsonout_open(&j, NULL, '[');
 	while ((got = imgmounts_next(&m, &entry, e)) == 1) {
-		got = print_mount(&entry, e);
-		if (got < 0)
-			break;
+		if (o->json)
+			print_mount_json(&j, &entry);
+		else
+			print_mount(&entry);
 	}
+	if (o->json && got == 0)
+		jsonout_close(&j, ']');
+	if (got == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+		got = err_sys(e, ERR_SYSTEM, "write the list");
 	imgmounts_close(&m);
 	return got;
 }
@@ -497,6 +524,8 @@ static int run(int argc, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE, "option '--owner' is for root");
 	if (o.has_by && c->run != cmd_unpack)
 		return err_set(e, ERR_USAGE, "option '--by' belongs to 'unpack'");
+	if (o.json && c->run != cmd_list)
+		return err_set(e, ERR_USAGE, "option '--json' belongs to 'list'");
 	return c->run(&o, argv + word + first, e);
 }
 
