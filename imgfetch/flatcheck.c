@@ -162,20 +162,25 @@ static int open_folder(const struct check *c, size_t layer, int flags)
 	return path_open_beneath(c->layers->fds[layer], *path ? path : ".", flags | O_DIRECTORY, 0);
 }
 
+/* To read names is one permission, to look at what they are names of another. */
+static bool may_look(int dir)
+{
+	return dir >= 0 && faccessat(dir, ".", F_OK, 0) == 0;
+}
+
 /* 1, or 0: the caller may not read the directory. */
 static int add_names(struct check *c, size_t layer, struct err *e)
 {
-	int fd = open_folder(c, layer, O_RDONLY);
-	auto_dir dir = fd < 0 ? NULL : fdopendir(fd);
+	auto_fd opened = open_folder(c, layer, O_RDONLY);
+	int fd = opened;
+	auto_dir dir = may_look(opened) ? fdopendir(opened) : NULL;
 	const struct dirent *d;
 
 	if (!dir && errno == EACCES)
 		return 0;
-	if (!dir) {
-		(void)err_sys(e, ERR_SYSTEM, "list '%s' of a layer", text_quote(c->at->path).s);
-		cleanup_fd(&fd);
-		return -1;
-	}
+	if (!dir)
+		return err_sys(e, ERR_SYSTEM, "list '%s' of a layer", text_quote(c->at->path).s);
+	opened = -1; /* the stream's now */
 	while (errno = 0, (d = readdir(dir))) {
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
@@ -214,9 +219,11 @@ static int compare_file(struct check *c, size_t layer, const struct alike_file *
 {
 	auto_fd dir = open_folder(c, layer, O_PATH);
 	struct alike_file want = {.parent = dir, .name = got->name};
+	/* Of the directory itself one may ask even if it is closed. */
+	const char *asked = strcmp(got->name, ".") == 0 ? "" : got->name;
 	struct alike_result r;
 
-	if (dir < 0 || fstatat(dir, want.name, &want.st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (dir < 0 || fstatat(dir, asked, &want.st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
 		return err_sys(e, ERR_SYSTEM, "look at '%s' of a layer", text_quote(got->name).s);
 	alike_compare(&want, got, c->owners, &r);
 	c->r.bytes += r.bytes;
@@ -301,7 +308,7 @@ static int check_folder(struct check *c, struct err *e)
 	auto_fd fd = path_open_beneath(c->tree, path, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0 && errno != EACCES)
 		return err_sys(e, ERR_SYSTEM, "open '%s' of a merged tree", text_quote(path).s);
-	int r = fd >= 0;
+	int r = may_look(fd);
 	for (size_t i = 0; r > 0 && i < c->at->layer_count; i++)
 		r = add_names(c, c->at->layers[i], e);
 	if (r == 0)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/path.h"
@@ -64,7 +65,9 @@ static int visit(struct walk *w, DIR *d, const char *folder, const char *name, s
 static int walk_folder(struct walk *w, const char *path, struct err *e)
 {
 	auto_fd fd = path_open_beneath(w->root, *path ? path : ".", O_RDONLY | O_DIRECTORY, 0);
-	auto_dir d = fd < 0 ? NULL : fdopendir(fd);
+	/* To read names is one permission, to look at what they are names of another. */
+	bool open = fd >= 0 && faccessat(fd, ".", F_OK, 0) == 0;
+	auto_dir d = open ? fdopendir(fd) : NULL;
 	const struct dirent *de;
 
 	if (!d && errno == EACCES)

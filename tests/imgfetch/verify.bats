@@ -142,13 +142,19 @@ odd_layout() {
 	mkdir -p "$T/1/closed"
 	echo secret >"$T/1/file"
 	echo secret >"$T/1/closed/file"
+	mkdir "$T/1/names"
+	echo 'only its name' >"$T/1/names/file"
 	chmod 0 "$T/1/file" "$T/1/closed"
+	chmod 644 "$T/1/names"
 	mklayout "$T/layout" "$T/1" >"$T/digest"
-	chmod 755 "$T/1/closed"
+	chmod 755 "$T/1/closed" "$T/1/names"
 	chmod -R a+rX "$T/layout"
 	expect 0 pull "$T/layout"
 	expect 0 care verify
-	prints "contents of 2 that you may not read"
+	prints "contents of 3 that you may not read"
+	expect 0 care flatten localhost/layout
+	expect 0 care verify
+	prints "contents of 5 that you may not read"
 }
 
 @test "verify: an image's own files, a list or notes that were changed" {
