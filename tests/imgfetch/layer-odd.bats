@@ -5,14 +5,11 @@ load ../lib/common
 load ../lib/layout
 load ../lib/store
 
-# image LAYER...: the layers of the description on stdin (tests/lib/mktars) are the image oci:$T/l.
+# image LAYER...: the layers of the description on stdin (tests/tools/layout.c) are the image oci:$T/l.
 image() {
-	local tar
 	mkdir -p "$T/tars"
-	python3 "$TESTS_DIR/lib/mktars" "$T/tars"
-	layout_new "$T/l"
-	for tar in "$@"; do layout_layer "$T/l" "$T/tars/$tar.tar"; done
-	layout_done "$T/l"
+	"$TOOLS/layout" both "$T/tars" "$T/l" "$@" >"$T/digests"
+	give_to_caller "$T/l" "$T/l"/*
 }
 
 pull() { imgfetch --store="$T/s" --no-sync pull -q "oci:$T/l"; }

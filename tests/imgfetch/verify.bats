@@ -2,7 +2,6 @@
 # imgfetch verify finds what has changed in a store, and du what takes its room.
 load ../lib/common
 load ../lib/images
-load ../lib/layout
 
 setup_file() { fixture busybox; }
 
@@ -239,7 +238,7 @@ odd_layout() {
 
 @test "verify: a fix-up layer is what the layers ask for, a merged tree what they give" {
 	mkdir "$T/tars"
-	python3 "$TESTS_DIR/lib/mktars" "$T/tars" <<-'END'
+	"$TOOLS/layout" both "$T/tars" "$T/l" a b >"$T/digests" <<-'END'
 		layer a
 		dir d mode=0711 pax.SCHILY.xattr.user.note=x
 		file d/f data=hello
@@ -255,10 +254,7 @@ odd_layout() {
 		char link rdev=1:1
 		sym e/s to=f
 	END
-	layout_new "$T/l"
-	layout_layer "$T/l" "$T/tars/a.tar"
-	layout_layer "$T/l" "$T/tars/b.tar"
-	layout_done "$T/l"
+	give_to_caller "$T/l" "$T/l"/*
 	expect 0 pull "$T/l"
 	local tree=$T/store/images/sha256/${output#sha256:} t good
 	expect 0 care flatten localhost/l
