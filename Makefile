@@ -167,6 +167,7 @@ imgfetch_data_src += imgfetch/sha256.c
 imgfetch_data_src += imgfetch/tarindex.c
 imgfetch_data_src += imgfetch/tmpdir.c
 imgfetch_data_src += imgfetch/treewalk.c
+imgfetch_data_src += imgfetch/rawheader.c
 imgfetch_data_src += imgfetch/unpack.c
 imgfetch_data_src += imgfetch/whiteout.c
 imgfetch_data_src += imgfetch/worker.c
@@ -174,7 +175,7 @@ imgfetch_data_src += imgfetch/worker.c
 imgfetch_src := $(imgfetch_net_src) $(imgfetch_data_src)
 # What unpacking a layer needs, for tests.
 unpack_src := imgfetch/facts.c imgfetch/layerdir.c imgfetch/layerdir_finish.c imgfetch/layerdir_link.c \
-	imgfetch/layerdir_resolve.c imgfetch/unpack.c imgfetch/whiteout.c \
+	imgfetch/layerdir_resolve.c imgfetch/rawheader.c imgfetch/unpack.c imgfetch/whiteout.c \
 	imgfetch/compress.c imgfetch/filehash.c imgfetch/filelist.c imgfetch/listwriter.c imgfetch/sha256.c
 unpack_libs := -larchive -lzstd -lcrypto
 isolate_src := isolate/main.c isolate/main_run.c isolate/box.c isolate/boxtree.c isolate/cpumeter.c \

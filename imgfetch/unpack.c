@@ -18,6 +18,7 @@
 #include "common/text.h"
 #include "imgfetch/filehash.h"
 #include "imgfetch/layerdir.h"
+#include "imgfetch/rawheader.h"
 #include "imgfetch/whiteout.h"
 
 #define ENTRIES_DEFAULT	  UINT64_C(2000000)
@@ -46,6 +47,8 @@ struct unpack {
 	uint64_t fed;	      /* bytes of the stream */
 	bool in_header;	      /* reading one, or at the begin of a file's data, where maps are */
 	uint64_t header_from; /* fed when that began */
+	struct rawheader raw; /* of the entry at hand */
+	bool in_raw;	      /* reading that */
 	bool between;	      /* entries or behind a file's data: only padding can be missing now */
 
 	/* The entry at hand. */
@@ -79,6 +82,12 @@ static la_ssize_t feed(struct archive *a, void *arg, const void **data)
 {
 	static const char zeros[512];
 	struct unpack *u = arg;
+
+	if (u->in_raw && rawheader_keep(&u->raw, u->read_err) < 0) {
+		u->read_failed = true;
+		archive_set_error(a, ENOMEM, "stopped");
+		return ARCHIVE_FATAL;
+	}
 	ssize_t n = u->read(u->read_arg, data, u->read_err);
 
 	if (n < 0) {
@@ -92,6 +101,7 @@ static la_ssize_t feed(struct archive *a, void *arg, const void **data)
 		n = (ssize_t)(sizeof(zeros) - u->fed % sizeof(zeros));
 		*data = zeros;
 	}
+	rawheader_feed(&u->raw, n > 0 ? *data : NULL, (size_t)n);
 	u->fed += (uint64_t)n;
 	if (u->in_header && u->fed - u->header_from > HEADER_BYTES_MAX) {
 		(void)err_set(u->read_err, ERR_VERIFY, "a header of more than %llu MiB",
@@ -381,6 +391,9 @@ static int read_meta(struct unpack *u, struct err *e)
 	};
 	if (u->meta.mtime.tv_nsec < 0 || u->meta.mtime.tv_nsec > 999999999)
 		u->meta.mtime.tv_nsec = 0;
+	/* Of times before 1970 libarchive does not tell what their fraction means. */
+	if (u->meta.mtime.tv_sec <= 0 && u->meta.mtime.tv_nsec > 0)
+		(void)rawheader_mtime(&u->raw, &u->meta.mtime); /* else as it is */
 	if (!u->info.owners_kept)
 		return 0;
 	/* (uid_t)-1 means "leave it" to chown(2). */
@@ -477,10 +490,11 @@ static bool is_raw_name(struct unpack *u)
 static int read_entries(struct unpack *u, struct err *e)
 {
 	for (;;) {
-		u->between = true;
+		u->between = u->in_raw = true;
 		begin_header(u);
+		rawheader_begin(&u->raw, (uint64_t)archive_filter_bytes(u->a, 0));
 		int r = archive_read_next_header(u->a, &u->entry);
-		u->between = u->in_header = false;
+		u->between = u->in_header = u->in_raw = false;
 		if (r == ARCHIVE_EOF)
 			return 0;
 		if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && is_raw_name(u)))
@@ -548,6 +562,7 @@ int unpack_tar(int layer_fd, unpack_read read, void *arg, const struct unpack_li
 	}
 	layerdir_free(u->dir);
 	filehash_free(u->hash);
+	rawheader_fini(&u->raw);
 	if (u->a)
 		(void)archive_read_free(u->a); /* frees whatever state it is in */
 	for (size_t i = 0; i < u->skipped_count; i++)

@@ -728,6 +728,67 @@ static void test_times(struct tap *t)
 	tarmake_free(&tar);
 }
 
+/* A fraction goes further from 1970, also with the minus sign that has no second. The record may be
+ * anywhere among the extensions of its entry, and in any number of pieces. */
+static void test_early_times(struct tap *t)
+{
+	static const struct {
+		const char *text;
+		int64_t sec;
+		long nsec;
+	} want[] = {
+		{"-1.25", -2, 750000000},
+		{"-0.25", -1, 750000000},
+		{"0.25", 0, 250000000},
+		{"-3", -3, 0},
+		{"-3.0", -3, 0},
+		{"-86400.0000000019", -86401, 999999999},
+		{"-5.999999999", -6, 1},
+		{"-.5", -1, 500000000},
+		{"-2000000000.5", -2000000001, 500000000},
+	};
+	static const size_t pieces[] = {1, 500, 512, 700, 4096, 1 << 20};
+	char name[32], longname[300];
+	struct tarmake tar = {0};
+	struct unpack_info info;
+	struct err e = {0};
+	struct stat sb;
+
+	memset(longname, 'n', sizeof(longname) - 1);
+	longname[sizeof(longname) - 1] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		struct tarrecords r = {.len = 0};
+		struct tarent ent = {.type = '0', .name = name};
+		snprintf(name, sizeof(name), "f%zu", i);
+		/* Data that look like a header, and a header of more than a block. */
+		tarmake_add(&tar, &(struct tarent){.type = '0', .name = "data"}, longname, i * 37);
+		tarmake_record(&r, "comment", longname, sizeof(longname) - 1);
+		if (i % 3 == 1)
+			tarmake_record(&r, "mtime", "7", 1);
+		tarmake_record(&r, "mtime", want[i].text, strlen(want[i].text));
+		tarmake_record(&r, "SCHILY.xattr.user.z", longname, 220);
+		tarmake_pax(&tar, 'x', r.data, r.len);
+		if (i % 2) /* another extension in between */
+			tarmake_add(&tar, &(struct tarent){.type = 'L', .name = "././@LongLink"},
+				    name, strlen(name) + 1);
+		tarmake_add(&tar, &ent, NULL, 0);
+	}
+	tarmake_end(&tar);
+	for (size_t p = 0; p < ARRAY_LEN(pieces); p++) {
+		if (!tap_int(t, unpack(&tar, pieces[p], NULL, &info, &e), 0,
+			     "times before 1970, in pieces of %zu", pieces[p]))
+			tap_note("%s", e.text);
+		for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+			snprintf(name, sizeof(name), "f%zu", i);
+			if (stat_in_layer(name, &sb) < 0)
+				abort();
+			tap_int(t, sb.st_mtim.tv_sec, want[i].sec, "... %s", want[i].text);
+			tap_int(t, sb.st_mtim.tv_nsec, want[i].nsec, "... with nanoseconds");
+		}
+	}
+	tarmake_free(&tar);
+}
+
 static void test_root_mode(struct tap *t)
 {
 	struct tarmake tar = {0};
@@ -1059,6 +1120,7 @@ static void test_all(struct tap *t, const char *as)
 		test_row(t, &rows[i], 1 << 16, as);
 	}
 	test_times(t);
+	test_early_times(t);
 	test_root_mode(t);
 	test_owners(t);
 	test_xattrs(t);
