@@ -11,23 +11,39 @@ static enum net_class class_v4(uint32_t a)
 {
 	if (a >> 24 == 127 || a >> 24 == 0)
 		return NET_LOOPBACK;
-	if (a >> 16 == 0xa9fe) /* 169.254/16 */
+	/* 169.254/16, and 192.0.0/24, which is for protocols (RFC 6890) and a cloud's metadata */
+	if (a >> 16 == 0xa9fe || a >> 8 == 0xc00000)
 		return NET_LINKLOCAL;
-	if (a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || a >> 22 == 0x6440 >> 6)
-		return NET_PRIVATE; /* 10/8, 172.16/12, 192.168/16, 100.64/10 */
+	if (a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || a >> 22 == 0x6440 >> 6 ||
+	    a >> 17 == 0xc612 >> 1)
+		return NET_PRIVATE; /* 10/8, 172.16/12, 192.168/16, 100.64/10, 198.18/15 */
 	return NET_PUBLIC;
+}
+
+/* Four bytes of an IPv6 address that are one of IPv4. */
+static enum net_class class_inside(const struct in6_addr *a, size_t at)
+{
+	uint32_t v4;
+
+	memcpy(&v4, a->s6_addr + at, sizeof(v4));
+	return class_v4(ntohl(v4));
 }
 
 static enum net_class class_v6(const struct in6_addr *a)
 {
-	uint32_t v4;
+	/* RFC 6052 and 8215: what a NAT64 translates to the IPv4 address at the end */
+	static const uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b},
+			     nat64_own[6] = {0, 0x64, 0xff, 0x9b, 0, 1};
 
 	if (IN6_IS_ADDR_LOOPBACK(a) || IN6_IS_ADDR_UNSPECIFIED(a))
 		return NET_LOOPBACK;
-	if (IN6_IS_ADDR_V4MAPPED(a) || IN6_IS_ADDR_V4COMPAT(a)) {
-		memcpy(&v4, a->s6_addr + 12, sizeof(v4));
-		return class_v4(ntohl(v4));
-	}
+	if (IN6_IS_ADDR_V4MAPPED(a) || IN6_IS_ADDR_V4COMPAT(a) ||
+	    memcmp(a->s6_addr, nat64, sizeof(nat64)) == 0)
+		return class_inside(a, 12);
+	if (memcmp(a->s6_addr, nat64_own, sizeof(nat64_own)) == 0)
+		return NET_PRIVATE;
+	if (a->s6_addr[0] == 0x20 && a->s6_addr[1] == 0x02) /* 6to4, RFC 3056 */
+		return class_inside(a, 2);
 	if (IN6_IS_ADDR_LINKLOCAL(a))
 		return NET_LINKLOCAL;
 	if ((a->s6_addr[0] & 0xfe) == 0xfc || IN6_IS_ADDR_SITELOCAL(a))

@@ -12,7 +12,7 @@
 enum net_class {
 	NET_UNKNOWN = 0,
 	NET_PUBLIC,
-	NET_PRIVATE,   /* RFC 1918, 6598, 4193 */
+	NET_PRIVATE,   /* RFC 1918, 6598, 4193, 2544 */
 	NET_LINKLOCAL, /* among them the metadata services of clouds */
 	NET_LOOPBACK,  /* and the unspecified address */
 };
