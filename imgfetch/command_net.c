@@ -33,6 +33,13 @@ static int allow_configured_hosts(struct http *http, const struct config *c, str
 	return 0;
 }
 
+static const char *env_either(const char *name, const char *other)
+{
+	const char *value = nonempty(getenv(name));
+
+	return value ? value : nonempty(getenv(other));
+}
+
 struct http *command_http_new(const struct opts *o, struct progress *progress, struct err *e)
 {
 	const struct config *c = o->config;
@@ -44,6 +51,15 @@ struct http *command_http_new(const struct opts *o, struct progress *progress, s
 		.notice = show_notice,
 		.notice_arg = progress,
 		.ca_dir = nonempty(getenv("SSL_CERT_DIR")),
+		.proxies =
+			{
+				/* In upper case it might be the header Proxy: of a web server's
+				 * request (CVE-2016-5385). */
+				.http = getenv("http_proxy"),
+				.https = env_either("https_proxy", "HTTPS_PROXY"),
+				.all = env_either("all_proxy", "ALL_PROXY"),
+				.none = env_either("no_proxy", "NO_PROXY"),
+			},
 		.tls =
 			{
 				.system_ca = nonempty(getenv("SSL_CERT_FILE")),

@@ -48,6 +48,7 @@ struct transfer {
 	struct err *e;
 	enum net_class sent_by; /* of this hop */
 	enum net_class refused; /* network of an address that sent_by may not send us to */
+	bool proxied;		/* this hop: connections are to the user's proxy */
 	size_t header_bytes;
 	uint64_t dropped_bytes;
 	struct http_location location;
@@ -278,12 +279,26 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	int fd;
 
 	(void)purpose; /* only CURLSOCKTYPE_IPCXN exists for HTTP */
-	if (!netaddr_may_follow(t->sent_by, to)) {
+	if (!t->proxied && !netaddr_may_follow(t->sent_by, to)) {
 		t->refused = to;
 		return CURL_SOCKET_BAD;
 	}
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+/* The same before a request on a connection that is open already: what the user's own registry or
+ * mirror left open is no way for a stranger either. */
+static int on_prereq(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+	struct transfer *t = arg;
+	enum net_class to = netaddr_class_text(ip);
+
+	(void)local_ip, (void)port, (void)local_port; /* only where it leads is of interest */
+	if (t->proxied || netaddr_may_follow(t->sent_by, to))
+		return CURL_PREREQFUNC_OK;
+	t->refused = to;
+	return CURL_PREREQFUNC_ABORT;
 }
 
 /* --- one hop ------------------------------------------------------------------------------- */
@@ -330,6 +345,8 @@ static CURLcode set_constants(CURL *c, const struct http *h)
 	SET(CURLOPT_WRITEFUNCTION, on_body);
 	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	SET(CURLOPT_PREREQFUNCTION, on_prereq);
+	SET(CURLOPT_NOPROXY, ""); /* proxyenv.c has decided */
 	return r;
 }
 
@@ -362,7 +379,7 @@ static CURLcode set_tls(CURL *c, const struct http *h, const struct tlsfiles_hos
 
 static CURLcode set_options(CURL *c, struct transfer *t, const struct url *url,
 			    const struct tlsfiles_host *tls, const struct curl_slist *headers,
-			    const char *range)
+			    const char *range, const char *proxy)
 {
 	CURLcode r = set_constants(c, t->h);
 	bool plain = !url->https;
@@ -371,8 +388,7 @@ static CURLcode set_options(CURL *c, struct transfer *t, const struct url *url,
 		r = set_tls(c, t->h, tls);
 	SET(CURLOPT_URL, url_text(url).s);
 	SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
-	if (netaddr_host_is_loopback(url->host))
-		SET(CURLOPT_PROXY, ""); /* what is on this machine is no proxy's business */
+	SET(CURLOPT_PROXY, proxy ? proxy : "");
 	SET(CURLOPT_NOBODY, t->req->head ? 1L : 0L);
 	if (t->req->form) {
 		SET(CURLOPT_POSTFIELDSIZE, (long)strlen(t->req->form));
@@ -387,6 +403,7 @@ static CURLcode set_options(CURL *c, struct transfer *t, const struct url *url,
 	SET(CURLOPT_WRITEDATA, t);
 	SET(CURLOPT_XFERINFODATA, t);
 	SET(CURLOPT_OPENSOCKETDATA, t);
+	SET(CURLOPT_PREREQDATA, t);
 #undef SET
 	return r;
 }
@@ -488,9 +505,14 @@ static int run(struct transfer *t, CURL *c, const struct url *url)
 	CURLcode code = curl_easy_perform(c);
 	const char *ip = NULL;
 
-	if (t->resp->net == NET_UNKNOWN &&
-	    curl_easy_getinfo(c, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip)
+	if (t->resp->net == NET_UNKNOWN && t->proxied) {
+		t->resp->net = netaddr_class_text(url->host);
+		if (t->resp->net == NET_UNKNOWN)
+			t->resp->net = NET_PUBLIC;
+	} else if (t->resp->net == NET_UNKNOWN &&
+		   curl_easy_getinfo(c, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip) {
 		t->resp->net = netaddr_class_text(ip);
+	}
 	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && t->dropping))
 		return explain(t, code, url);
 	t->resp->complete = code == CURLE_OK && t->resp->has_length;
@@ -504,6 +526,7 @@ static int perform_hop(struct http *h, struct transfer *t, const struct url *url
 	struct curl_slist *headers = NULL;
 	char range[32];
 	const struct tlsfiles_host *tls = NULL;
+	const char *proxy = proxyenv_find(&h->opts.proxies, url);
 	struct handle *hd;
 	int result = -1;
 
@@ -517,6 +540,7 @@ static int perform_hop(struct http *h, struct transfer *t, const struct url *url
 	t->resp->status = 0;
 	t->resp->complete = false;
 	t->dropping = t->begun = false;
+	t->proxied = proxy != NULL;
 	http_headers_forget(t->resp, &t->location);
 	(void)snprintf(range, sizeof(range), "%llu-", (unsigned long long)t->req->range_from);
 	/* identity: a digest is of the bytes as they are stored, not as they are sent */
@@ -524,7 +548,7 @@ static int perform_hop(struct http *h, struct transfer *t, const struct url *url
 	    !add_header(&headers, "Accept-Encoding", "identity") ||
 	    !add_header(&headers, "Authorization", authorization) ||
 	    !add_header(&headers, "Expect", t->req->form ? "" : NULL) ||
-	    set_options(hd->curl, t, url, tls, headers, t->req->range_from ? range : NULL) !=
+	    set_options(hd->curl, t, url, tls, headers, t->req->range_from ? range : NULL, proxy) !=
 		    CURLE_OK)
 		err_set(t->e, ERR_SYSTEM, "%s: cannot set up the request", url_show(url).s);
 	else

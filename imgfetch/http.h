@@ -9,6 +9,7 @@
 #include "common/defs.h"
 #include "common/err.h"
 #include "imgfetch/netaddr.h"
+#include "imgfetch/proxyenv.h"
 #include "imgfetch/source.h"
 #include "imgfetch/tlsfiles.h"
 #include "imgfetch/url.h"
@@ -29,6 +30,7 @@ struct http_opts {
 	void *notice_arg;
 	struct tlsfiles_paths tls; /* system_ca: SSL_CERT_FILE, or NULL for the usual one */
 	const char *ca_dir;	   /* SSL_CERT_DIR, or NULL for the usual one */
+	struct proxyenv proxies;
 };
 
 /* Strings of opts are borrowed until http_free. ERR_SYSTEM. To be called before threads are
@@ -63,8 +65,10 @@ struct http_request {
 
 struct http_response {
 	long status;
-	struct url url;	    /* that answered, after redirects */
-	enum net_class net; /* of the first server's address */
+	struct url url; /* that answered, after redirects */
+	/* Of the first server's address. Behind a proxy nobody knows it: then NET_PUBLIC, if it is
+	 * not in the URL. */
+	enum net_class net;
 	char content_type[MEDIA_TYPE_MAX];
 	char docker_digest[160];	    /* Docker-Content-Digest as it came */
 	char www_authenticate[4096];	    /* all of them, joined by ", " */

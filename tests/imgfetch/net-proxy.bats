@@ -72,10 +72,21 @@ pull() {
 		pull 0 "http_proxy=http://127.0.0.1:1 no_proxy=$value" "$host/good:no" --plain-http
 	done
 	pull 0 "http_proxy=http://127.0.0.1:1 NO_PROXY=0.0.0.0" "$host/good:no" --plain-http
+	pull 0 "http_proxy=http://127.0.0.1:1 no_proxy=a.test,0.0.0.0:${BAD#*:}" "$host/good:no" --plain-http
+	pull 5 "http_proxy=http://127.0.0.1:1 no_proxy=0.0.0.0:1" "$host/good:no" --plain-http
 	pull 5 "http_proxy=http://127.0.0.1:1 no_proxy=0.0.0.1,test,10.0.0.0/8" "$host/good:no" --plain-http
 	pull 5 "http_proxy=http://user:s3cret@$PROXY no_proxy=.test" r.test/good:domain --plain-http
 	says "Could not resolve host: r.test"
 	is "$(proxy_log domain)" ""
+}
+
+@test "proxy: what is behind it cannot send us into the own network, wherever it is itself" {
+	pull 5 "http_proxy=http://user:s3cret@$PROXY" r.test/layer-elsewhere-open:v1 --plain-http
+	says "http://127.0.0.1:$ELSEWHERE/x/"
+	says "it is in this machine, where that server may not send us"
+	one_line
+	# This server is here, and may; no name hides that.
+	pull 0 "http_proxy=http://user:s3cret@$PROXY" "$BAD/layer-elsewhere-open:v1"
 }
 
 @test "proxy: what goes wrong is said without the password" {

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* imgfetch/url and imgfetch/netaddr: where a redirect leads, and whether we may go there. */
+/* imgfetch/url, imgfetch/netaddr, imgfetch/proxyenv: where a redirect leads, whether we may go
+ * there, and through which proxy. */
 #include "imgfetch/url.h"
 
+#include <stdlib.h>
+
 #include "imgfetch/netaddr.h"
+#include "imgfetch/proxyenv.h"
 #include "tests/unit/tap.h"
 
 static const struct parse_row {
@@ -194,6 +198,83 @@ static void test_netaddr(struct tap *t)
 	tap_ok(t, netaddr_may_follow(NET_LOOPBACK, NET_PUBLIC), "to the Internet");
 }
 
+/* Where none is needed. */
+static const struct proxy_row {
+	const char *none, *url;
+	bool direct;
+} proxy_rows[] = {
+	{NULL, "https://h/", false},
+	{"", "https://h/", false},
+	{"*", "https://h/", true},
+	{"a, *", "https://h/", true},
+	{"h", "https://h/", true},
+	{"H.", "https://h./", true},
+	{"a,b c\th", "https://h/", true},
+	{"a,h.b", "https://h/", false},
+	{"example.com", "https://example.com/", true},
+	{"example.com", "https://r.example.com/", true},
+	{".example.com", "https://r.example.com/", true},
+	{".example.com", "https://example.com/", true},
+	{"*.example.com", "https://r.example.com/", true},
+	{"example.com", "https://badexample.com/", false},
+	{"r.example.com", "https://example.com/", false},
+	{".", "https://h/", false},
+	{"h:443", "https://h/", true},
+	{"h:443", "https://h:5000/", false},
+	{"h:5000", "https://r.h:5000/", true},
+	{"h:", "https://h/", false},
+	{"h:x", "https://h/", false},
+	{"h:65536", "https://h/", false},
+	{":443", "https://h/", false},
+	{":", "https://h/", false},
+	{"10.0.0.1", "http://10.0.0.1/", true},
+	{"10.0.0.1:80", "http://10.0.0.1/", true},
+	{"10.0.0.1:81", "http://10.0.0.1/", false},
+	{"0.0.1", "http://10.0.0.1/", false},
+	{"10.0.0.0/8", "http://10.255.0.1/", true},
+	{"10.0.0.0/8", "http://11.0.0.1/", false},
+	{"10.0.0.0/7", "http://11.0.0.1/", true},
+	{"10.128.0.0/9", "http://10.127.0.1/", false},
+	{"0.0.0.0/0", "http://11.0.0.1/", true},
+	{"10.0.0.0/33", "http://10.0.0.0/", false},
+	{"10.0.0.0/", "http://10.0.0.0/", false},
+	{"10.0.0.0/8", "http://h.10.0.0.0.example/", false},
+	{"2001:db8::1", "http://[2001:db8::1]/", true},
+	{"[2001:db8::1]", "http://[2001:db8::1]:5000/", true},
+	{"[2001:db8::1]:5000", "http://[2001:db8::1]:5000/", true},
+	{"[2001:db8::1]:5001", "http://[2001:db8::1]:5000/", false},
+	{"2001:db8::/32", "http://[2001:db8:1::1]/", true},
+	{"2001:db8::/129", "http://[2001:db8::1]/", false},
+	{"::/0", "http://10.0.0.1/", false},
+	{"[", "http://[2001:db8::1]/", false},
+	{NULL, "http://localhost:5000/", true},
+	{NULL, "http://127.0.0.1/", true},
+};
+
+static void test_proxy(struct tap *t)
+{
+	struct proxyenv p = {.http = "a", .https = "b"};
+	struct url u;
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(proxy_rows); i++) {
+		const struct proxy_row *row = &proxy_rows[i];
+
+		p.none = row->none;
+		if (url_parse(row->url, &u, &e) < 0)
+			abort();
+		tap_int(t, !proxyenv_find(&p, &u), row->direct, "no_proxy '%s': %s",
+			row->none ? row->none : "", row->url);
+	}
+	p = (struct proxyenv){.http = "a", .https = "", .all = "c"};
+	if (url_parse("http://h/", &u, &e) < 0)
+		abort();
+	tap_str(t, proxyenv_find(&p, &u), "a", "http_proxy is for http");
+	if (url_parse("https://h/", &u, &e) < 0)
+		abort();
+	tap_str(t, proxyenv_find(&p, &u), "c", "all_proxy where the other is empty");
+}
+
 int main(void)
 {
 	struct tap t = {0};
@@ -202,5 +283,6 @@ int main(void)
 	test_resolve(&t);
 	test_origin(&t);
 	test_netaddr(&t);
+	test_proxy(&t);
 	return tap_done(&t);
 }
