@@ -155,3 +155,45 @@ blocked r.test/sub = no" r.test/sub/good:allowed
 	expect 0 imgfetch list --store="$T/store"
 	set_caller
 }
+
+# Networks of their own: a mirror in a private one, a registry in a public one, which redirects to it.
+@test "mirror: a connection that it left open is no way into its network for others" {
+	need ip
+	cat >"$T/servers.py" <<-'END'
+		import http.server, subprocess, sys, threading
+
+		class Handler(http.server.BaseHTTPRequestHandler):
+		    protocol_version = "HTTP/1.1"
+
+		    def do_HEAD(self):
+		        print(self.headers["Host"], self.path, file=sys.stderr)
+		        self.send_response(404 if self.headers["Host"].startswith("inner") else 307)
+		        self.send_header("Location", "http://inner.test:5000/secret")
+		        self.send_header("Content-Length", "0")
+		        self.end_headers()
+
+		    do_GET = do_HEAD
+
+		for address in "10.9.9.9", "203.0.113.5":
+		    server = http.server.ThreadingHTTPServer((address, 5000), Handler)
+		    server.daemon_threads = True
+		    threading.Thread(target=server.serve_forever, daemon=True).start()
+		sys.exit(subprocess.run(sys.argv[1:]).returncode)
+	END
+	cat >"$T/ns" <<-'END'
+		set -e
+		ip link set lo up
+		ip address add 10.9.9.9/32 dev lo
+		ip address add 203.0.113.5/32 dev lo
+		mount --bind "$1/hosts" /etc/hosts
+		exec python3 "$1/servers.py" "$2" pull --store="$1/store" --config="$1/cf" 203.0.113.5:5000/x:v1
+	END
+	echo "10.9.9.9 inner.test" >"$T/hosts"
+	printf '%s\n' 'mirror 203.0.113.5:5000 = inner.test:5000' \
+		'plain_http = inner.test:5000 203.0.113.5:5000' >"$T/cf"
+	give_to_caller "$T/cf"
+	expect 5 as_caller unshare -Urnm sh "$T/ns" "$T" "$TEST_PREFIX/bin/imgfetch"
+	says "mirror 'inner.test:5000' is passed over: HTTP 404"
+	says "http://inner.test:5000/secret: it is in a private network, where that server may not send us"
+	[[ $stderr != *"inner.test:5000 /secret"* ]] || fail "the mirror was asked"
+}
