@@ -57,6 +57,7 @@ struct transfer {
 	bool late;     /* past the end of everything */
 	bool begun;    /* req->begin was called */
 	bool dropping; /* ended on purpose: the rest of a body that nobody wants */
+	bool reused;   /* the connection was open already */
 	uint64_t mark_ns, mark_bytes, sink_ns; /* stall watch: since mark_ns */
 	uint64_t asked_ns;		       /* when the sink was last asked whether to go on */
 	uint64_t hop_bytes;
@@ -428,6 +429,8 @@ static const char *hint(CURLcode code, const struct url *url)
 	case CURLE_PARTIAL_FILE:
 	case CURLE_RECV_ERROR:
 		return ": the registry broke off: try again later";
+	case CURLE_OUT_OF_MEMORY:
+		return ", or a header of more than 64 KiB";
 	default:
 		return "";
 	}
@@ -487,6 +490,10 @@ static int explain(struct transfer *t, CURLcode code, const struct url *url)
 	case CURLE_HTTP2_STREAM:
 		r->retry = true;
 		break;
+	case CURLE_UNSUPPORTED_PROTOCOL: /* no HTTP: the rest of an earlier answer, which had no */
+	case CURLE_WEIRD_SERVER_REPLY:	 /* end, or should have had no body */
+		r->retry = t->reused;
+		break;
 	default:
 		break;
 	}
@@ -504,7 +511,10 @@ static int run(struct transfer *t, CURL *c, const struct url *url)
 {
 	CURLcode code = curl_easy_perform(c);
 	const char *ip = NULL;
+	long connects = 1;
 
+	t->reused =
+		curl_easy_getinfo(c, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects == 0;
 	if (t->resp->net == NET_UNKNOWN && t->proxied) {
 		t->resp->net = netaddr_class_text(url->host);
 		if (t->resp->net == NET_UNKNOWN)

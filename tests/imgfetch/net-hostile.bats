@@ -76,7 +76,10 @@ accepted() {
 	refused 6 artifact "artifact of type 'application/spdx+json', not an image"
 }
 @test "pull: foreign layers are refused" { refused 6 foreign "foreign URL"; }
-@test "pull: headers without end are refused" { refused 5 headers "headers"; }
+@test "pull: headers without end are refused" {
+	refused 5 headers "headers"
+	refused 5 header "a header of more than 64 KiB"
+}
 
 # ---- platforms ----
 
@@ -159,6 +162,7 @@ sys.stdout.buffer.write(json.load(sys.stdin)["workdir"].encode())' <<<"$output")
 	is "$(badreg_log busy | grep -c HEAD)" 3
 }
 @test "pull: a server without HEAD will do" { accepted no-head; }
+@test "pull: an answer to HEAD that has a body is got over" { accepted head-body; }
 @test "pull: a layer that breaks off is resumed" { accepted layer-flaky; }
 @test "pull: a layer is resumed without ranges" { accepted layer-flaky-norange; }
 @test "pull: a wrong range is not believed" { accepted layer-flaky-badrange; }

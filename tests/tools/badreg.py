@@ -170,7 +170,7 @@ for name in """
     layer-long layer-short layer-lie layer-404 layer-slow layer-loop layer-hops
     layer-many-hops layer-file layer-elsewhere layer-elsewhere-open layer-metadata
     config-digest reset-once busy-once busy limited token basic realm-elsewhere realm-metadata
-    good manifest-digest header-digest denied escapes endless headers type-lie no-head
+    good manifest-digest header-digest denied escapes endless header headers head-body type-lie no-head
     layer-flaky-416 layer-encoded layer-encoded-name wait-once wait-date wait-long layer-client token-garbage token-busy-once token-wait token-never teapot realm-metadata-tls layer-metadata-tls
     """.split():
     documents[name] = GOOD
@@ -341,6 +341,8 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
             return self.error(404, "\x1b]0;evil\x07", "a\x1b[2Jb\nsecond line")
         if self.repo == "endless" and self.command == "GET":
             return self.pour(b"{" * 65536)
+        if self.repo == "header":
+            return self.answer(200, data, X="x" * 200000)
         if self.repo == "headers":
             return self.answer(200, data, **{f"X-{i}": "x" * 1000 for i in range(99)})
         if self.repo == "no-head" and self.command == "HEAD":
@@ -354,6 +356,9 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
         kind = INDEX if self.repo == "type-lie" or b'"manifests"' in data else MANIFEST
         extra = {} if self.repo == "no-head" else {"Docker_Content_Digest": said}
         self.answer(200, data, Content_Type=kind, **extra)
+        if self.repo == "head-body" and self.command == "HEAD":
+            time.sleep(0.3)  # until the next request is on its way
+            self.wfile.write(b"what HEAD does not have")
 
     # ---- blobs ----
 
