@@ -490,6 +490,9 @@ static int explain(struct transfer *t, CURLcode code, const struct url *url)
 	case CURLE_HTTP2_STREAM:
 		r->retry = true;
 		break;
+	case CURLE_SSL_CONNECT_ERROR: /* the line broke, or there is no TLS at its other end */
+		r->retry = strstr(why, "reset by peer") || strstr(why, "SSL_ERROR_SYSCALL");
+		break;
 	case CURLE_UNSUPPORTED_PROTOCOL: /* no HTTP: the rest of an earlier answer, which had no */
 	case CURLE_WEIRD_SERVER_REPLY:	 /* end, or should have had no body */
 		r->retry = t->reused;

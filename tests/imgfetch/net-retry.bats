@@ -76,6 +76,27 @@ sys.stdin.read()' <"$BADREG/in" >"$T/port" 3>&- &
 	one_line
 }
 
+@test "retry: a connection that is reset before TLS is made again" {
+	python3 -c 'import socket, struct, sys, threading
+s = socket.create_server(("0.0.0.0", 0))
+print(s.getsockname()[1], flush=True)
+def reset_all():
+    while True:
+        c = s.accept()[0]
+        c.recv(1)
+        print("reset", flush=True)
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        c.close()
+threading.Thread(target=reset_all, daemon=True).start()
+sys.stdin.read()' <"$BADREG/in" >"$T/port" 3>&- &
+	SPAWNED+=($!)
+	wait_for 10 test -s "$T/port"
+	pull 5 -q "0.0.0.0:$(head -n 1 "$T/port")/x:v1"
+	says "reset by peer"
+	one_line
+	is "$(grep -c reset "$T/port")" 3
+}
+
 @test "retry: HEAD comes before GET, and nothing is fetched twice" {
 	pull 0 -q "$BAD/nested:v1"
 	badreg_log nested | head -n 1 | grep -q ' HEAD /v2/nested/manifests/v1 '
