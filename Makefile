@@ -351,6 +351,8 @@ fuzz_src_manifest := imgfetch/imgconfig.c imgfetch/json.c imgfetch/manifest.c im
 fuzz_libs_manifest := -ljansson
 fuzz_src_opts := isolate/opts.c isolate/copyrules.c isolate/dirrules.c isolate/envrules.c $(isolate_seccomp_src)
 fuzz_src_url := imgfetch/netaddr.c imgfetch/url.c
+fuzz_targets += proxyenv
+fuzz_src_proxyenv := imgfetch/netaddr.c imgfetch/proxyenv.c imgfetch/url.c
 
 programs := $(O)/isolate $(O)/imgfetch $(O)/imgmount $(O)/isolate-cg-keeper
 man_pages := $(sort $(wildcard man/*.[0-9]))

@@ -52,6 +52,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				must_be_digest(&m.layers[i].digest);
 			manifest_fini(&m);
 		}
+		/* They come to an end. */
+		for (size_t i = 0; index_select_next(&raw, &amd64, i, &chosen, &e) == 1; i++)
+			FUZZ_MUST(i < size && chosen.digest.hex[0]);
 		if (index_select(&raw, &amd64, NULL, &chosen, &e) == 0) {
 			FUZZ_MUST(kind == MANIFEST_INDEX);
 			must_be_digest(&chosen.digest);
