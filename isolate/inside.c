@@ -334,7 +334,8 @@ void inside_run(const struct run_spec *s, int sock)
 			_exit(1);
 		_exit(1);
 	}
-	if (s->search_path && !strchr(s->argv[0], '/'))
+	/* An empty name is nowhere, and no directory of PATH. */
+	if (s->search_path && s->argv[0][0] && !strchr(s->argv[0], '/'))
 		exec_along_path(s);
 	else
 		(void)execve(s->argv[0], s->argv, s->env); /* errno tells */

@@ -447,8 +447,6 @@ static int check_conflicts(const struct opts *o, int operands, struct err *e)
 	if (!opts_runs(o) && operands > 0)
 		return err_set(e, ERR_USAGE, "'%s': only --run and --once take a command",
 			       text_quote(o->command[0]).s);
-	if (opts_runs(o) && !o->command[0][0])
-		return err_set(e, ERR_USAGE, "the command to run is empty");
 	if (o->mode == MODE_ONCE && o->box_numbered)
 		return err_set(e, ERR_USAGE, "--once takes any free box, not one by --box-id");
 	if (o->box_auto && o->mode != MODE_INIT && o->mode != MODE_ONCE)

@@ -38,6 +38,8 @@ run_image() { isolate -b "$BOX" "$M" --image="$REF" "$@"; }
 	expect 1 run_image -s --run -- no-such-command
 	says 'execve("no-such-command"): No such file or directory'
 	meta_is exitcode 127
+	expect 1 run_image -s --run -- ''
+	says 'execve(""): No such file or directory'
 	expect 1 run_image -s -E PATH=/data --run -- echo found
 	expect 0 run_image -s -E PATH=/nowhere:relative:/bin: --run -- echo found
 }

@@ -61,6 +61,9 @@ sh_box() { run_box -p "${@:1:$#-1}" --run -- /bin/sh -c "${*: -1}"; }
 @test "run: the command is not looked for along PATH" {
 	expect 1 run_box -E PATH=/bin --run -- true
 	says 'execve("true"): No such file or directory'
+	expect 1 run_box --run -- ''
+	says 'execve(""): No such file or directory'
+	meta_is exitcode 127
 }
 
 @test "run: a relative command is found from the working directory" {
