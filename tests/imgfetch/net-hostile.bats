@@ -181,6 +181,10 @@ sys.stdout.buffer.write(json.load(sys.stdin)["workdir"].encode())' <<<"$output")
 	says "the registry broke off: try again later"
 	is "$(badreg_log layer-cut | grep -c blobs/)" 4
 }
+@test "pull: a layer of no length that ends early has broken off" {
+	refused 5 layer-end "ended after "
+	is "$(badreg_log layer-end | grep -c blobs/)" 4
+}
 @test "pull: a layer without end is stopped at its size" { refused 6 layer-endless "larger than"; }
 @test "pull: a layer that drips is given up" {
 	local start=$SECONDS
