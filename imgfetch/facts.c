@@ -125,6 +125,28 @@ const struct fact *facts_find(const struct facts *f, enum fact_kind kind, const 
 	return NULL;
 }
 
+bool facts_has_below(const struct facts *f, enum fact_kind kind, const char *path)
+{
+	size_t low = 0, high = f->count, len = strlen(path);
+
+	/* The first that comes after path and all that begins with path and a byte below '/'. */
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct fact *m = &f->list[mid];
+		bool before = m->kind < kind;
+		if (m->kind == kind) {
+			int c = strncmp(m->path, path, len);
+			before = c < 0 || (c == 0 && (unsigned char)m->path[len] < '/');
+		}
+		if (before)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < f->count && f->list[low].kind == kind &&
+	       strncmp(f->list[low].path, path, len) == 0 && f->list[low].path[len] == '/';
+}
+
 /* --- text -------------------------------------------------------------------------------- */
 
 /* As in the image descriptor; but spaces separate names here. */

@@ -39,6 +39,9 @@ void facts_sort(struct facts *f);
 /* Does the list have it? The fact, or NULL. Pure. */
 const struct fact *facts_find(const struct facts *f, enum fact_kind kind, const char *path);
 
+/* Does it have any of this kind below path, which is not ""? Pure. */
+bool facts_has_below(const struct facts *f, enum fact_kind kind, const char *path);
+
 /* Text form, malloc'd. Pure. */
 #define FACTS_BYTES_MAX ((size_t)32 << 20)
 int facts_format(const struct facts *f, char **out, size_t *out_len, struct err *e) NODISCARD;

@@ -106,7 +106,8 @@ static int only_hides(const struct fixup *f, size_t layer, const char *path, str
 	struct stat sb;
 	int result = 1;
 
-	if (!facts_find(&l->facts, FACT_IMPLIED, path))
+	if (!facts_find(&l->facts, FACT_IMPLIED, path) ||
+	    facts_has_below(&l->facts, FACT_GONE, path))
 		return 0;
 	int fd = path_open_beneath(l->fd, path, O_RDONLY | O_DIRECTORY, 0);
 	auto_dir dir = fd < 0 ? NULL : fdopendir(fd);

@@ -504,19 +504,36 @@ int layerdir_make_fifo(struct layerdir *ld, const struct entry_name *name,
 	return listwriter_add_at(ld->list, parent, base, &f, e);
 }
 
-int layerdir_drop(struct layerdir *ld, const struct entry_name *name, struct err *e)
+int layerdir_drop(struct layerdir *ld, const struct entry_name *name, const struct entry_meta *m,
+		  struct err *e)
 {
 	const char *base = name->path + name->base;
 	struct stat sb;
-	int parent = layerdir_use_parent(ld, name, NULL, e);
+	int parent = layerdir_use_parent(ld, name, m, e);
 
-	/* A whiteout does the same. */
-	if (parent >= 0 && fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (!layerdir_is_whiteout(&sb) || layerdir_is_placeholder(&sb)) &&
-	    (remove_existing(ld, parent, base, name->path, S_ISDIR(sb.st_mode), e) < 0 ||
-	     listwriter_add_name(ld->list, FILE_NOTHING, name->path, NULL, e) < 0))
+	if (parent < 0)
 		return -1;
+	/* Until the layer is complete there is a mark, so that a directory that comes in its place
+	 * does not show what lies below, and nothing is hidden through it. A whiteout will do. */
+	if (fstatat(parent, base, &sb, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (layerdir_is_whiteout(&sb) && !layerdir_is_placeholder(&sb))
+			return list_add(ld, &ld->gone, name->path, name->len, e);
+		if (remove_existing(ld, parent, base, name->path, S_ISDIR(sb.st_mode), e) < 0 ||
+		    listwriter_add_name(ld->list, FILE_NOTHING, name->path, NULL, e) < 0)
+			return -1;
+	}
+	if (mknodat(parent, base, S_IFCHR | LAYERDIR_GONE_MODE, 0) < 0 && errno != EPERM)
+		return layerdir_fail(e, "mark", name->path);
 	return list_add(ld, &ld->gone, name->path, name->len, e);
+}
+
+/* Is there something else than a directory on the way, a whiteout also? Then this layer shows
+ * nothing of those below it there, and what is to be hidden is hidden. */
+static bool is_cut_off(struct layerdir *ld, const char *path, size_t len)
+{
+	struct err ignored;
+
+	return layerdir_use_dir(ld, path, len, NULL, &ignored) < 0 && errno == ENOTDIR;
 }
 
 int layerdir_whiteout(struct layerdir *ld, const struct entry_name *name,
@@ -524,8 +541,10 @@ int layerdir_whiteout(struct layerdir *ld, const struct entry_name *name,
 {
 	const char *base = name->path + name->base;
 	struct stat sb;
-	int parent = layerdir_use_parent(ld, name, m, e);
 
+	if (is_cut_off(ld, name->path, name->base > 0 ? name->base - 1 : 0))
+		return 0;
+	int parent = layerdir_use_parent(ld, name, m, e);
 	if (parent < 0)
 		return -1;
 	/* overlayfs: a character device 0:0. Anybody may make one since Linux 5.8. */
@@ -548,6 +567,8 @@ int layerdir_opaque(struct layerdir *ld, const struct entry_name *dir, const str
 {
 	if (dir->len == 0)
 		return set_opaque(ld, ld->fd, ".", "", 0, e);
+	if (is_cut_off(ld, dir->path, dir->len))
+		return 0;
 	if (layerdir_use_dir(ld, dir->path, dir->len, m, e) < 0)
 		return -1;
 	int parent = layerdir_use_parent(ld, dir, m, e);

@@ -63,8 +63,9 @@ int layerdir_make_link(struct layerdir *ld, const struct entry_name *name,
 		       struct err *e) NODISCARD;
 
 /* The archive has something at name that is not made: what the layer had there goes, and what the
- * layers below have there is not to be seen either (FACT_GONE). */
-int layerdir_drop(struct layerdir *ld, const struct entry_name *name, struct err *e) NODISCARD;
+ * layers below have there is not to be seen either (FACT_GONE). m: of implied parents only. */
+int layerdir_drop(struct layerdir *ld, const struct entry_name *name, const struct entry_meta *m,
+		  struct err *e) NODISCARD;
 
 /* Open a directory made before, to set extended attributes: fd or -1. */
 int layerdir_open_dir(struct layerdir *ld, const struct entry_name *name, struct err *e);

@@ -160,6 +160,11 @@ static int add_gone(struct layerdir *ld, struct facts *facts, struct err *e)
 		struct stat sb;
 		int parent;
 		int there = look(ld, path, &parent, &base, &sb, e);
+		if (there > 0 && layerdir_is_whiteout(&sb) && (sb.st_mode & LAYERDIR_GONE_MODE)) {
+			if (unlinkat(parent, base, 0) < 0)
+				return layerdir_fail(e, "remove the mark", path);
+			there = 0;
+		}
 		if (there < 0 || (there == 0 && !below_opaque(ld, path) &&
 				  facts_add(facts, FACT_GONE, path, NULL, e) < 0))
 			return -1;

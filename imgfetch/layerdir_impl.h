@@ -14,6 +14,8 @@
 #define LAYERDIR_OPAQUE_XATTR "user.overlay.opaque"
 /* Mode of a link's placeholder. Only we look at this bit. */
 #define LAYERDIR_PLACEHOLDER_MODE S_IRUSR
+/* And of one that stands for what is not made, while the layer is unpacked. */
+#define LAYERDIR_GONE_MODE S_IWUSR
 
 struct cached_dir {
 	char *path; /* owned; NULL: empty slot */

@@ -332,7 +332,7 @@ static bool was_skipped(const struct unpack *u, const char *path)
 /* A box gets its devices from its own /dev; a layer with nodes would be a way to the machine's. */
 static int skip_device(struct unpack *u, struct err *e)
 {
-	if (layerdir_drop(u->dir, &u->name, e) < 0)
+	if (layerdir_drop(u->dir, &u->name, &u->meta, e) < 0)
 		return -1;
 	u->info.dropped_devices++;
 	if (u->skipped_count < SKIPPED_PATHS_MAX && !was_skipped(u, u->name.path)) {
@@ -454,7 +454,7 @@ static int do_entry(struct unpack *u, struct err *e)
 		return do_device(u, type, e);
 	case AE_IFSOCK:
 		u->info.dropped_sockets++;
-		return layerdir_drop(u->dir, &u->name, e);
+		return layerdir_drop(u->dir, &u->name, &u->meta, e);
 	default:
 		return err_set(e, ERR_VERIFY, "'%s' is of an unknown type",
 			       text_quote(u->name.path).s);

@@ -91,6 +91,33 @@ static void check_list(struct tap *t)
 	facts_fini(&f);
 }
 
+static void check_below(struct tap *t)
+{
+	static const struct {
+		const char *path;
+		bool has;
+	} asked[] = {{"a", true},  {"a/b", true}, {"a/b/c", false}, {"d", false}, {"d-e", true},
+		     {"x", false}, {"l", false},  {"", false},	    {"zz", false}};
+	struct facts f = {0};
+	struct err e = {0};
+
+	tap_ok(t,
+	       facts_add(&f, FACT_GONE, "a/b/c", NULL, &e) == 0 &&
+		       facts_add(&f, FACT_GONE, "a-", NULL, &e) == 0 &&
+		       facts_add(&f, FACT_GONE, "a", NULL, &e) == 0 &&
+		       facts_add(&f, FACT_GONE, "d", NULL, &e) == 0 &&
+		       facts_add(&f, FACT_GONE, "d-e/f", NULL, &e) == 0 &&
+		       facts_add(&f, FACT_GONE, "d0/f", NULL, &e) == 0 &&
+		       facts_add(&f, FACT_IMPLIED, "x/y", NULL, &e) == 0 &&
+		       facts_add(&f, FACT_LINK, "l/m", "n", &e) == 0,
+	       "facts of several places");
+	facts_sort(&f);
+	for (size_t i = 0; i < ARRAY_LEN(asked); i++)
+		tap_int(t, facts_has_below(&f, FACT_GONE, asked[i].path), asked[i].has,
+			"below '%s'", asked[i].path);
+	facts_fini(&f);
+}
+
 static void check_limit(struct tap *t)
 {
 	char name[4001];
@@ -116,6 +143,7 @@ int main(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		check_row(&t, &rows[i]);
+	check_below(&t);
 	check_list(&t);
 	check_limit(&t);
 	return tap_done(&t);
