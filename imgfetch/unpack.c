@@ -134,6 +134,13 @@ static bool xattr_kept(const char *name)
 	       strncmp(name, XATTRS_OVERLAY, strlen(XATTRS_OVERLAY)) != 0;
 }
 
+/* With an empty value a pax header takes a record back (POSIX): no tool that reads layers with Go's
+ * archive/tar makes such an attribute. */
+static bool xattr_given(const char *name, size_t size)
+{
+	return size > 0 && xattr_kept(name);
+}
+
 /* Count what cannot be kept; true when something can. on_file: a file or directory. */
 static bool sort_xattrs(struct unpack *u, bool on_file)
 {
@@ -145,7 +152,7 @@ static bool sort_xattrs(struct unpack *u, bool on_file)
 	if (archive_entry_xattr_reset(u->entry) == 0)
 		return false;
 	while (archive_entry_xattr_next(u->entry, &name, &value, &size) == ARCHIVE_OK) {
-		if (on_file && xattr_kept(name))
+		if (on_file && xattr_given(name, size))
 			any = true;
 		else
 			u->info.dropped_xattrs++;
@@ -161,7 +168,7 @@ static int set_xattrs(struct unpack *u, int fd, struct err *e)
 
 	(void)archive_entry_xattr_reset(u->entry); /* a count, known to be above 0 */
 	while (archive_entry_xattr_next(u->entry, &name, &value, &size) == ARCHIVE_OK) {
-		if (!xattr_kept(name))
+		if (!xattr_given(name, size))
 			continue;
 		if (fsetxattr(fd, name, value, size, 0) == 0)
 			continue;
