@@ -78,7 +78,7 @@ static int take_image(const struct jv *image, struct dockersave *out, struct err
 
 	if (jv_get_string(image, "Config", JV_REQUIRED, NAME_BYTES_MAX, &s, e) < 0 ||
 	    copy_name(s, &out->config, e) < 0 ||
-	    jv_get_array(image, "Layers", JV_REQUIRED, LAYERS_MAX, &layers, &count, e) < 0)
+	    jv_get_array(image, "Layers", JV_OPTIONAL, LAYERS_MAX, &layers, &count, e) < 0)
 		return -1;
 	if (count == 0)
 		return err_set(e, ERR_VERIFY,

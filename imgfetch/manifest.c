@@ -213,7 +213,7 @@ int manifest_parse(const struct raw_manifest *raw, struct manifest *out, struct 
 	if (kind != MANIFEST_IMAGE)
 		return err_set(e, ERR_VERIFY, "it is an index where a manifest was expected");
 	if (parse_config_descriptor(doc, &config, e) < 0 ||
-	    jv_get_array(doc, "layers", JV_REQUIRED, LAYERS_MAX, &arr, &count, e) < 0)
+	    jv_get_array(doc, "layers", JV_OPTIONAL, LAYERS_MAX, &arr, &count, e) < 0)
 		return -1;
 	if (count == 0)
 		return err_set(e, ERR_VERIFY,
