@@ -260,7 +260,8 @@ static int add_rules(const struct parser *p, const char *prefix, struct err *e)
 
 static int finish_registry(struct parser *p, struct err *e)
 {
-	const char *prefix = p->prefix ? p->prefix : p->location;
+	/* An empty one is none, there too. */
+	const char *prefix = p->prefix && *p->prefix ? p->prefix : p->location;
 
 	if (p->from == 0)
 		return 0;
@@ -371,6 +372,63 @@ static int set_use(struct parser *p, struct mirror *m, struct err *e)
 	return 0;
 }
 
+static int set_key(struct parser *p, const char *key, struct err *e);
+
+/* Of an inline table: up to its '}'. */
+static int read_inline_pairs(struct parser *p, struct err *e)
+{
+	for (;;) {
+		const char *parts[PARTS_MAX];
+		char *close;
+		size_t count = 0;
+
+		if (read_key(p, parts, &count, &close, e) < 0)
+			return -1;
+		if (*p->pos != '=' || count > 1)
+			return bad(p, "not 'key = value'", e);
+		p->pos++;
+		skip_blanks(p);
+		if (close)
+			*close = '\0';
+		if (set_key(p, parts[0], e) < 0)
+			return -1;
+		skip_blanks(p);
+		if (*p->pos == '}')
+			return 0;
+		if (*p->pos != ',')
+			return bad(p, "an inline table without its end", e);
+		p->pos++;
+	}
+}
+
+/* mirror = [{location = "x", ...}, ...], another way to write [[registry.mirror]]. */
+static int set_mirrors(struct parser *p, struct err *e)
+{
+	if (p->mirror_count > 0)
+		return bad(p, "the key was there already", e);
+	if (*p->pos != '[')
+		return bad(p, "mirror is a list of tables", e);
+	p->pos++;
+	for (bool more = true;;) {
+		skip_newlines(p);
+		if (*p->pos == ']')
+			break;
+		if (!more || *p->pos != '{')
+			return bad(p, "mirror is a list of tables", e);
+		p->pos++;
+		if (begin_mirror(p, e) < 0 || read_inline_pairs(p, e) < 0)
+			return -1;
+		p->table = TABLE_REGISTRY;
+		p->pos++;
+		skip_newlines(p);
+		more = *p->pos == ',';
+		if (more)
+			p->pos++;
+	}
+	p->pos++;
+	return 0;
+}
+
 static int set_key(struct parser *p, const char *key, struct err *e)
 {
 	struct mirror *m = &p->mirrors[p->mirror_count ? p->mirror_count - 1 : 0];
@@ -389,6 +447,8 @@ static int set_key(struct parser *p, const char *key, struct err *e)
 		return set_bool(p, &p->blocked, &p->has_blocked, e);
 	if (!mirror && strcmp(key, "mirror-by-digest-only") == 0)
 		return set_bool(p, &p->digests, &p->has_digests, e);
+	if (!mirror && strcmp(key, "mirror") == 0)
+		return set_mirrors(p, e);
 	return err_set(e, ERR_CONFIG, "%s:%u: '%s' is not understood here", p->name, p->line,
 		       text_quote(key).s);
 }
