@@ -67,6 +67,14 @@ int store_check_version(const struct store *s, struct err *e)
 	auto_fd fd = open_file(s, "version", O_RDONLY, e);
 
 	if (fd < 0) {
+		/* The lock is made first, the version last: somebody makes it just now, or was
+		 * killed at that. There is nothing in it, and another store may have the image. */
+		if (e->kind == ERR_NOTFOUND &&
+		    faccessat(s->fd, "lock", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return err_set(
+				e, ERR_NOTFOUND,
+				"the image store '%s' is not finished: imgfetch pull makes it",
+				text_quote(s->path).s);
 		if (e->kind == ERR_NOTFOUND)
 			return err_set(e, ERR_CONFIG,
 				       "'%s' is no image store: it has no file 'version'",

@@ -148,7 +148,13 @@ static void check_open(struct fixture *f)
 	check_version_row(f, "", "another version");
 	drop(f, "version");
 	tap_int(f->t, store_open(f->path, geteuid(), true, &s, &e), -1, "open: no version");
-	tap_has(f->t, e.text, "is no image store", "open: no version: text");
+	tap_has(f->t, e.text, "is not finished", "open: no version: text");
+	tap_int(f->t, (int)e.kind, ERR_NOTFOUND, "open: no version: kind");
+	drop(f, "lock");
+	tap_int(f->t, store_open(f->path, geteuid(), true, &s, &e), -1, "open: some directory");
+	tap_has(f->t, e.text, "is no image store", "open: some directory: text");
+	tap_int(f->t, (int)e.kind, ERR_CONFIG, "open: some directory: kind");
+	put(f, "lock", "");
 	must(mkfifoat(f->s.fd, "version", 0644) == 0, "mkfifo");
 	tap_int(f->t, store_open(f->path, geteuid(), true, &s, &e), -1, "open: fifo for version");
 	tap_has(f->t, e.text, "not a regular file", "open: fifo for version: text");
