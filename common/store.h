@@ -42,8 +42,8 @@ struct store {
 /* Open an existing store. Its root directory must belong to root or `owner` and be writable by
  * nobody else, as must everything up to / (so that it cannot be swapped) unless owner is the
  * caller itself and the open happens with the caller's ids: pass caller_view = true then, and only
- * the store directory is checked. A missing store is ERR_NOTFOUND, and so is one that somebody makes
- * just now, or began to make; an unsafe one ERR_CONFIG, one of another version ERR_CONFIG.
+ * the store directory is checked. A missing store is ERR_NOTFOUND, and so is one that somebody
+ * makes just now, or began to make; an unsafe one ERR_CONFIG, one of another version ERR_CONFIG.
  * Privileges: those of the effective ids; switches nothing. */
 int store_open(const char *path, uid_t owner, bool caller_view, struct store *out,
 	       struct err *e) NODISCARD;

@@ -128,6 +128,20 @@ static inline void tap_skip(struct tap *t, const char *why)
 	printf("ok %u # SKIP %s\n", t->count, why);
 }
 
+/* What a file holds, to be compared; good until the next call. */
+static inline const char *tap_file(const char *path)
+{
+	static char buf[16384];
+	FILE *f = fopen(path, "re");
+	size_t n = f ? fread(buf, 1, sizeof(buf) - 1, f) : 0;
+	bool bad = !f || ferror(f);
+
+	if (f)
+		(void)fclose(f); /* it was only read */
+	buf[n] = '\0';
+	return bad ? "(unreadable)" : buf;
+}
+
 /* The plan; the exit status of the test program. */
 static inline int tap_done(const struct tap *t)
 {

@@ -67,18 +67,6 @@ static const struct error_row {
 
 static char path[] = "/tmp/isolate-meta-XXXXXX";
 
-static const char *content(void)
-{
-	static char buf[8192];
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-
-	if (n < 0)
-		return "(unreadable)";
-	buf[n] = '\0';
-	return buf;
-}
-
 static void test_text(struct tap *t, const struct meta *m)
 {
 	struct err e = {0};
@@ -88,7 +76,7 @@ static void test_text(struct tap *t, const struct meta *m)
 
 		tap_int(t, meta_write_run(m, &row->o, &row->v, row->image, &e), 0, "%s: %s",
 			row->name, e.text);
-		tap_str(t, content(), row->want, "%s", row->name);
+		tap_str(t, tap_file(path), row->want, "%s", row->name);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(error_rows); i++) {
 		struct err why = {.kind = ERR_SYSTEM};
@@ -96,7 +84,7 @@ static void test_text(struct tap *t, const struct meta *m)
 		if (snprintf(why.text, sizeof(why.text), "%s", error_rows[i].text) < 0)
 			abort();
 		tap_int(t, meta_write_error(m, &why, &e), 0, "error %zu: %s", i, e.text);
-		tap_str(t, content(), error_rows[i].want, "error %zu", i);
+		tap_str(t, tap_file(path), error_rows[i].want, "error %zu", i);
 	}
 }
 
@@ -107,7 +95,7 @@ static void test_longest(struct tap *t, const struct meta *m)
 
 	memset(why.text, '\n', sizeof(why.text) - 1);
 	tap_int(t, meta_write_error(m, &why, &e), 0, "longest message: %s", e.text);
-	tap_int(t, (int)strlen(content()), (int)(strlen("status:XX\nmessage:\n") + 4 * 1023),
+	tap_int(t, (int)strlen(tap_file(path)), (int)(strlen("status:XX\nmessage:\n") + 4 * 1023),
 		"longest message is whole");
 }
 
@@ -157,7 +145,7 @@ static void test_stdout(struct tap *t)
 	if (dup2(saved, STDOUT_FILENO) < 0)
 		abort();
 	tap_int(t, rc, 0, "stdout: %s", e.text);
-	tap_str(t, content(), "before\nstatus:XX\nmessage:box is busy\n", "stdout");
+	tap_str(t, tap_file(path), "before\nstatus:XX\nmessage:box is busy\n", "stdout");
 }
 
 int main(void)

@@ -5,7 +5,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "common/cleanup.h"
 #include "isolate/meta.h"
 #include "tests/unit/tap.h"
 
@@ -126,18 +125,6 @@ static const struct error_row {
 
 static char path[] = "/tmp/isolate-meta-json-XXXXXX";
 
-static const char *content(void)
-{
-	static char buf[16384];
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-
-	if (n < 0)
-		return "(unreadable)";
-	buf[n] = '\0';
-	return buf;
-}
-
 static const char *versions(void)
 {
 	static char buf[256];
@@ -165,7 +152,7 @@ static void test_runs(struct tap *t, struct meta *m)
 		m->has_box = row->has_box;
 		tap_int(t, meta_write_run(m, &row->o, &row->v, row->image, &e), 0, "%s: %s",
 			row->name, e.text);
-		tap_str(t, content(), want, "%s", row->name);
+		tap_str(t, tap_file(path), want, "%s", row->name);
 	}
 }
 
@@ -200,9 +187,10 @@ static void test_errors(struct tap *t, const struct meta *m)
 			     error_rows[i].want) < 0)
 			abort();
 		tap_int(t, meta_write_error(m, &why, &e), 0, "error %zu: %s", i, e.text);
-		if (!tap_ok(t, !strncmp(content(), want, strlen(want)), "error %zu: message", i))
-			tap_note("expected %s, got %.*s", want, 200, content());
-		names_of(content(), of_error, sizeof(of_error));
+		if (!tap_ok(t, !strncmp(tap_file(path), want, strlen(want)), "error %zu: message",
+			    i))
+			tap_note("expected %s, got %.*s", want, 200, tap_file(path));
+		names_of(tap_file(path), of_error, sizeof(of_error));
 		tap_ok(t, !strncmp(of_error, of_run, strlen(of_run)), "error %zu: same names", i);
 	}
 }
@@ -215,10 +203,10 @@ static void test_longest(struct tap *t, const struct meta *m)
 
 	memset(why.text, '\n', sizeof(why.text) - 1);
 	tap_int(t, meta_write_error(m, &why, &e), 0, "longest message: %s", e.text);
-	for (const char *p = content(); (p = strstr(p, "\\u000a")); p++)
+	for (const char *p = tap_file(path); (p = strstr(p, "\\u000a")); p++)
 		n++;
 	tap_u64(t, n, sizeof(why.text) - 1, "longest message is whole");
-	tap_has(t, content(), versions(), "and what follows is there");
+	tap_has(t, tap_file(path), versions(), "and what follows is there");
 }
 
 static void test_full(struct tap *t)
