@@ -35,6 +35,7 @@ _isolate_oci_read_words() {
 	local word letters
 	for word; do
 		if [[ $option ]]; then
+			[[ $option != --store ]] || store=--store=$word
 			option=''
 		elif [[ $ended || $word != -?* ]]; then
 			if [[ ${#command_args[@]} -gt 0 && ! $command ]]; then

@@ -36,6 +36,7 @@ offers() {
 	expect 0 imgfetch pull -q --store="$T/s" "oci:$TEST_FIXTURES/busybox:zstd"
 	is "$(offers "imgfetch --store=$T/s rm ")" $'localhost/busybox:latest\nlocalhost/busybox:zstd'
 	is "$(offers "imgfetch --store=$T/s rm a b localhost/busybox:z")" zstd
+	is "$(offers "imgfetch rm --store $T/s localhost/busybox:z")" zstd
 	is "$(offers "imgfetch --store=$T/s inspect a localhost/busybox:z")" ""
 	is "$(offers "imgfetch inspect --store=$T/s local")" $'localhost/busybox:latest\nlocalhost/busybox:zstd'
 	is "$(offers "imgmount --store=$T/s mount localhost/busybox:z")" zstd
