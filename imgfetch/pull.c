@@ -32,6 +32,11 @@
 /* So many of the indexes in one that do not say what they are for are looked into. */
 #define INDEX_TRIES_MAX 16
 
+/* What is fetched may be larger than what it unpacks to, but not by so much: it could be made of
+ * what unpacks to nothing (RFC 8878 3.1.2), and fill the disk. */
+#define FETCH_FACTOR	 2
+#define FETCH_BYTES_MORE (UINT64_C(1) << 20)
+
 #define BUSY_RETRY_NS (20 * NSEC_PER_MSEC)
 #define BUSY_TRIES    500 /* ten seconds */
 
@@ -330,6 +335,37 @@ static int claim_all(struct pull *p, struct err *e)
 			  &p->claim, e);
 }
 
+static bool is_too_much(uint64_t fetch_bytes, uint64_t unpacked_max)
+{
+	return fetch_bytes > FETCH_BYTES_MORE &&
+	       (fetch_bytes - FETCH_BYTES_MORE) / FETCH_FACTOR > unpacked_max;
+}
+
+/* By their declared sizes, which nothing may exceed. */
+static int check_sizes(const struct manifest *m, const struct limits *l, struct err *e)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < m->layer_count; i++) {
+		const struct blob_desc *blob = &m->layers[i];
+
+		if (is_too_much(blob->size_bytes, l->layer_bytes))
+			return err_set(e, ERR_VERIFY,
+				       "layer %zu of %zu (%.19s): it is compressed to %llu bytes, "
+				       "too many for at most %llu (max_layer_size)",
+				       i + 1, m->layer_count, digest_text(&blob->digest).s,
+				       (unsigned long long)blob->size_bytes,
+				       (unsigned long long)l->layer_bytes);
+		all += blob->size_bytes; /* 500 of at most 64 TiB */
+	}
+	if (is_too_much(all, l->image_bytes))
+		return err_set(e, ERR_VERIFY,
+			       "its layers are compressed to %llu bytes, too many for at most %llu "
+			       "(max_image_size)",
+			       (unsigned long long)all, (unsigned long long)l->image_bytes);
+	return 0;
+}
+
 static int fetch_layers(struct pull *p, struct err *e)
 {
 	const struct limits *l = &p->opts->limits;
@@ -350,6 +386,8 @@ static int fetch_layers(struct pull *p, struct err *e)
 		.stats = &p->fetched,
 	};
 
+	if (check_sizes(&p->manifest, l, e) < 0)
+		return -1;
 	if (!specs)
 		return err_sys(e, ERR_SYSTEM, "remember %zu layers", count);
 	for (size_t i = 0; i < count; i++) {

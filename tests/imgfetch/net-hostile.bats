@@ -58,6 +58,13 @@ accepted() {
 @test "pull: a Content-Length beyond the declared size is refused" {
 	refused 6 layer-lie "are declared"
 }
+@test "pull: a layer of much that unpacks to nothing is refused before it is fetched" {
+	refused 6 hollow "too many for at most 307200 (max_layer_size)" --max-layer-size=300K
+	says "layer 1 of 1 (sha256:"
+	refused 6 hollow "too many for at most 307200 (max_image_size)" --max-image-size=300K
+	is "$(badreg_log hollow | grep -c blobs/)" 2
+	accepted hollow --max-layer-size=2M
+}
 @test "pull: a layer that is no gzip is refused" { refused 6 not-gzip "layer "; }
 
 # ---- what is no image ----

@@ -159,6 +159,7 @@ documents = {
     "wrong-diffid": manifest(config(OWN, diff_ids=[digest(b"something else")])),
     "diffid-count": manifest(config(OWN, diff_ids=[digest(TAR), digest(TAR)])),
     "not-gzip": manifest(config(OWN), [desc(b"\x1f\x8b" + b"x" * 500, LAYER)]),
+    "hollow": manifest(config(OWN), [desc(gzip.compress(b"", mtime=0) * 160000 + BLOB, LAYER)]),
     "dup-keys": GOOD[:-1] + b',"layers":[]}',
     "evil-dir": manifest(config(OWN, config={"WorkingDir": "/a\u202eb\u0085\ufeff"})),
     "evil-env": manifest(config(OWN, config={"Env": ["A=\x1b[31mred\nB=2"]})),
