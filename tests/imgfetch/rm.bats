@@ -3,14 +3,14 @@
 load ../lib/common
 load ../lib/images
 
-setup_file() { fixture busybox; }
+setup_file() { fixture small; }
 
 IMAGE=localhost/busybox:latest
 
 pull() { imgfetch pull --store="$T/store" "$@"; }
 
 @test "rm: an image that a box is pinned to stays, with all of it" {
-	expect 0 pull -q "oci:$TEST_FIXTURES/busybox:latest"
+	expect 0 pull -q "oci:$SMALL:latest"
 	printf '%s\n%s\n' "$T/store" "$output" >"$T/pin"
 	mkdir -p "$BOXES/$BOX"
 	cp "$T/pin" "$BOXES/$BOX/image"
@@ -27,7 +27,7 @@ pull() { imgfetch pull --store="$T/store" "$@"; }
 }
 
 @test "rm: an image that is locked by a run stays" {
-	expect 0 pull -q "oci:$TEST_FIXTURES/busybox:latest"
+	expect 0 pull -q "oci:$SMALL:latest"
 	local f=$T/store/images/sha256/${output#sha256:}/descriptor
 	spawn python3 -ISc '
 import fcntl, struct, sys, time
@@ -45,7 +45,7 @@ time.sleep(1000)' "$f" "$T/locked"
 }
 
 @test "rm: nobody but its owner can hold the store's lock, also in a store of earlier versions" {
-	expect 0 pull -q "oci:$TEST_FIXTURES/busybox:latest"
+	expect 0 pull -q "oci:$SMALL:latest"
 	chmod 755 "$T" "$T/store"
 	not as_uid 12345 cat "$T/store/lock"
 	chmod 644 "$T/store/lock"
@@ -55,7 +55,7 @@ time.sleep(1000)' "$f" "$T/locked"
 }
 
 @test "rm: never follows links out of the store" {
-	expect 0 pull -q "oci:$TEST_FIXTURES/busybox:latest"
+	expect 0 pull -q "oci:$SMALL:latest"
 	mkdir "$T/precious"
 	echo keep >"$T/precious/file"
 	mv "$T/store/refs/localhost" "$T/precious/refs"

@@ -1,28 +1,20 @@
 # SPDX-License-Identifier: MIT
 # A pull that takes its time is in nobody's way: neither of runs, nor of what else is done in its store.
 load ../lib/common
+load ../lib/images
 load ../lib/layoutreg
 
-# together:v1 can be run, :v2 is to be removed, :v3 comes slowly.
 setup_file() {
-	local d=$BATS_FILE_TMPDIR
-	mkdir -p "$d/run/bin" "$d/other" "$d/large"
-	cp /bin/busybox "$d/run/bin/true"
-	echo 1 >"$d/other/file"
-	head -c 2000000 /dev/urandom >"$d/large/noise"
-	"$TESTS_DIR/lib/mklayout" --tag v1 --compress none "$d/together" "$d/run" >/dev/null
-	"$TESTS_DIR/lib/mklayout" --tag v2 "$d/together" "$d/other" >/dev/null
-	"$TESTS_DIR/lib/mklayout" --tag v3 --compress none "$d/together" "$d/other" "$d/large" >/dev/null
-	chmod -R a+rX "$d/together"
-	layoutreg_start "$d/together"
+	fixture together
+	layoutreg_start "$TEST_FIXTURES/together"
 }
 teardown_file() { layoutreg_stop; }
 
 @test "pull: while one goes on, boxes run and other images come and go" {
 	need overlay
 	local here=localhost/together
-	expect 0 imgfetch pull -q "oci:$BATS_FILE_TMPDIR/together:v1"
-	expect 0 imgfetch pull -q "oci:$BATS_FILE_TMPDIR/together:v2"
+	expect 0 imgfetch pull -q "oci:$TEST_FIXTURES/together:v1"
+	expect 0 imgfetch pull -q "oci:$TEST_FIXTURES/together:v2"
 	rm -f "$NETDIR/held"
 	spawn imgfetch pull -q --timeout=3600 "$NET/hold1500000:v3"
 	local puller=$pid
@@ -32,7 +24,7 @@ teardown_file() { layoutreg_stop; }
 	prints "$here:v2"
 	expect 0 imgfetch rm "$here:v2"
 	expect 4 imgfetch inspect "$here:v2"
-	expect 0 imgfetch pull -q "oci:$BATS_FILE_TMPDIR/together:v2"
+	expect 0 imgfetch pull -q "oci:$TEST_FIXTURES/together:v2"
 	kill -0 "$puller" || fail "the pull is over"
 	# Killed, it leaves what is needed to go on.
 	kill -KILL "$puller"

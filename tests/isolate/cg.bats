@@ -15,45 +15,45 @@ py_box() { run_box "${@:1:$#-1}" --run -- /usr/bin/python3 -ISc "${*: -1}"; }
 ends_at() {
 	x run_box "${@:2}"
 	((status == 1)) && meta_is status TO && meta_is message "Time limit exceeded" &&
-		between "$1" "$(meta time)" "$(awk -v l="$1" -v f="${TEST_SLOW:-1}" 'BEGIN { print l + 0.5 * f }')"
+		between "$1" "$(meta time)" "$(soon "$1" 0.5)"
 }
 SPIN='while :; do :; done'
 
 @test "cg: memory over --cg-mem is reported as oom" {
-	expect 1 py_box --cg-mem=50000 'b = bytearray(200 << 20)'
+	expect 1 py_box --cg-mem=30000 'b = bytearray(200 << 20)'
 	is "$stderr" "Caught fatal signal 9"
 	meta_is cg-oom-killed 1
 	meta_is status SG
 	meta_is exitsig 9
 	meta_lacks killed
-	between 45000 "$(meta cg-mem)" 50000
+	between 25000 "$(meta cg-mem)" 30000
 }
 
 @test "cg: all processes together are limited" {
-	expect 1 run_box --cg-mem=60000 -p --run -- /bin/sh -c '
+	expect 1 run_box --cg-mem=40000 -p --run -- /bin/sh -c '
 		for i in 1 2 3 4; do /usr/bin/python3 -ISc "
-b = bytearray(30 << 20)
+b = bytearray(20 << 20)
 import time; time.sleep(100)" & done; wait'
 	meta_is cg-oom-killed 1
 }
 
 @test "cg: files in /tmp count as memory" {
-	expect 1 run_box --cg-mem=50000 -p --run -- /bin/sh -c 'head -c 150M /dev/zero >/tmp/f'
+	expect 1 run_box --cg-mem=20000 -p --run -- /bin/sh -c 'head -c 150M /dev/zero >/tmp/f'
 	meta_is cg-oom-killed 1
 }
 
 @test "cg: peak memory is that of this run" {
-	expect 0 py_box 'b = bytearray(80 << 20)'
-	between 80000 "$(meta cg-mem)" 120000
+	expect 0 py_box 'b = bytearray(50 << 20)'
+	between 50000 "$(meta cg-mem)" 80000
 	expect 0 py_box 'pass'
 	between 1000 "$(meta cg-mem)" 40000
-	expect 0 py_box 'b = bytearray(80 << 20)'
-	between 80000 "$(meta cg-mem)" 120000
+	expect 0 py_box 'b = bytearray(50 << 20)'
+	between 50000 "$(meta cg-mem)" 80000
 	meta_lacks cg-oom-killed
 }
 
 @test "cg: --cg-mem=0 is no limit" {
-	expect 0 py_box --cg-mem=0 'b = bytearray(80 << 20)'
+	expect 0 py_box --cg-mem=0 'b = bytearray(40 << 20)'
 }
 
 @test "cg: CPU time of all processes is counted and limited" {
@@ -84,7 +84,7 @@ while True:
 	# The three above, had they counted, would have used more than that.
 	little() {
 		x run_box -t 1 --cg-mem=20000 --run -- ./burn memory 1
-		((status == 0)) && between 0 "$(meta time)" "$(awk -v f="${TEST_SLOW:-1}" 'BEGIN { print 0.1 * f }')" &&
+		((status == 0)) && between 0 "$(meta time)" "$(soon 0 0.1)" &&
 			between 0 "$(meta time-wall)" 4
 	}
 	once_in_five little

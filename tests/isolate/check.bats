@@ -3,22 +3,26 @@
 
 load ../lib/common
 
+# with_conf_after SCRIPT 'LINES' CMD...: with_conf, where root has run SCRIPT (":" for none) before.
+with_conf_after() {
+	conf_plus "$2"
+	if [[ $1 == : ]]; then
+		with_own_conf "${@:3}"
+	else
+		with_mounts "mount --bind '$T/conf' '$CONF'; $1" "${@:3}"
+	fi
+}
+
 # conf_with SCRIPT 'LINES': --check-config of the configuration with these lines at its end, where
 # root has run SCRIPT before.
 conf_with() {
-	cp "$CONF" "$T/conf"
-	printf '%s\n' "$2" >>"$T/conf"
-	chown 0:0 "$T/conf"
-	chmod 644 "$T/conf"
-	with_mounts "mount --bind '$T/conf' '$CONF'; $1" "$TEST_PREFIX/bin/isolate" --check-config
+	with_conf_after "$1" "$2" "$TEST_PREFIX/bin/isolate" --check-config
 }
 
 # over FILE TEXT: a script for with_mounts that puts a file with this text over FILE.
 over() {
 	local file=$T/over-${1//\//-}
 	printf '%s' "$2" >"$file"
-	chown 0:0 "$file"
-	chmod 644 "$file"
 	echo "mount --bind '$file' '$1';"
 }
 
@@ -106,11 +110,7 @@ tells() {
 # check_with SCRIPT 'LINES' [OPTION...]: --check with these lines at the end of the configuration,
 # where root has run SCRIPT before.
 check_with() {
-	cp "$CONF" "$T/conf"
-	printf '%s\n' "$2" >>"$T/conf"
-	chown 0:0 "$T/conf"
-	chmod 644 "$T/conf"
-	with_mounts "mount --bind '$T/conf' '$CONF'; $1" "$TEST_PREFIX/bin/isolate" --check "${@:3}"
+	with_conf_after "$1" "$2" "$TEST_PREFIX/bin/isolate" --check "${@:3}"
 }
 
 @test "check: a machine where runs work is fit, as text and as JSON" {

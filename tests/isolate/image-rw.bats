@@ -99,10 +99,10 @@ hit() { jget limit_hit <"$T/json"; }
 
 @test "image-rw: counts as memory of the run that writes" {
 	need cgroup
-	expect 1 once --cg --cg-mem=16384 --image-rw=64M "$M" -- /bin/sh -c 'head -c 40000000 /dev/zero >/big'
+	expect 1 once --cg --cg-mem=8192 --image-rw=64M "$M" -- /bin/sh -c 'head -c 40000000 /dev/zero >/big'
 	meta_is cg-oom-killed 1
-	expect 0 once --cg --image-rw=64M "$M" -- /bin/sh -c 'head -c 20000000 /dev/zero >/big'
-	between 19531 "$(meta cg-mem)" 1000000
+	expect 0 once --cg --image-rw=64M "$M" -- /bin/sh -c 'head -c 10000000 /dev/zero >/big'
+	between 9765 "$(meta cg-mem)" 1000000
 }
 
 @test "image-rw: what does not go together or is too much is refused" {

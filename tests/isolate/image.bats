@@ -4,11 +4,26 @@
 load ../lib/common
 load ../lib/images
 
+# Root's store is everybody's; a user has one of his own in each test, with links to the files of one
+# that is made once.
+setup_file() {
+	fixture busybox
+	if [[ $TEST_AS == root ]]; then
+		HOME=$BATS_FILE_TMPDIR imgfetch --quiet pull "oci:$TEST_FIXTURES/busybox"
+	else
+		mkdir "$BATS_FILE_TMPDIR/isolate"
+		"$TEST_PREFIX/bin/imgfetch" --store="$BATS_FILE_TMPDIR/isolate/images" --quiet pull "oci:$TEST_FIXTURES/busybox"
+		chown -hR "$TEST_UID:$TEST_UID" "$BATS_FILE_TMPDIR/isolate"
+	fi
+}
+
 setup() {
 	common_setup
 	need images overlay
-	fixture busybox
-	imgfetch --quiet pull "oci:$TEST_FIXTURES/busybox"
+	if [[ $TEST_AS == user ]]; then
+		as_caller mkdir -p "$T/home/.local/share"
+		cp -al "$BATS_FILE_TMPDIR/isolate" "$T/home/.local/share/"
+	fi
 	REF=localhost/busybox
 	isolate -b "$BOX" --init >/dev/null
 }
@@ -89,7 +104,7 @@ run_image() { isolate -b "$BOX" "$M" --image="$REF" "$@"; }
 @test "image: with --cg and limits" {
 	need cgroup
 	expect 0 isolate -b "$BOX" --cg --init
-	expect 1 run_image --cg --cg-mem=30000 -p --run -- sh -c 'head -c 100000000 /dev/zero >/tmp/f'
+	expect 1 run_image --cg --cg-mem=12000 -p --run -- sh -c 'head -c 100000000 /dev/zero >/tmp/f'
 	meta_is cg-oom-killed 1
 	expect 1 run_image --cg -t 0.2 --run -- sh -c 'while :; do :; done'
 	meta_is message "Time limit exceeded"

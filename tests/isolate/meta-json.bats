@@ -209,11 +209,11 @@ meter() { run_box "${@:1:$#-4}" --dir=disk="$T/disk:rw:maybe" -c "/${inside:-box
 	expect 0 isolate -b "$BOX" --cg --init
 	make_disk
 	big() {
-		expect 0 meter --cg -p 60 200 5 1024
+		expect 0 meter --cg -p 30 200 5 1024
 		between 200000000 "$(json cpu_ns)" 20000000000
-		between $((60 << 20)) "$(json cg_mem_bytes)" $((80 << 20))
+		between $((30 << 20)) "$(json cg_mem_bytes)" $((50 << 20))
 		between 6 "$(json processes_peak)" 7
-		between $((60 << 8)) "$(json faults_minor)" 30000
+		between $((30 << 8)) "$(json faults_minor)" 30000
 		between 1048576 "$(json io_written_bytes)" 1310720
 	}
 	big

@@ -12,27 +12,28 @@
 
 boxes_setup() {
 	OWN=$TEST_PREFIX/var/own-$BOX
-	OWN_CG=$(conf cg_root)-own-$BOX
+	local root first
+	conf_into root cg_root
+	conf_into first first_uid
+	OWN_CG=$root-own-$BOX
 	mkdir -p "$OWN"/{boxes,locks}
 	[[ $TEST_CG != v2 ]] || mkdir -p "$OWN_CG"
-	chmod 755 "$OWN" "$OWN/boxes"
 	chmod 700 "$OWN/locks"
 	{
-		cat "$CONF"
+		echo "$(<"$CONF")"
 		echo "box_root = $OWN/boxes"
 		echo "lock_root = $OWN/locks"
 		echo "num_boxes = $1"
 		# Between the boxes and the callers of tests/lib/place.bash.
-		echo "first_uid = $(($(conf first_uid) + 4500 + BOX / 10 % 220 * 20))"
+		echo "first_uid = $((first + 4500 + BOX / 10 % 220 * 20))"
 		[[ $TEST_CG == none ]] || echo "cg_root = $OWN_CG"
 		printf '%s\n' "${2:-}"
 	} >"$OWN/conf"
-	chmod 644 "$OWN/conf"
 }
 
 own() {
 	[[ $1 != isolate ]] || set -- "$TEST_PREFIX/bin/isolate" "${@:2}"
-	with_mounts "mount --bind '$OWN/conf' '$CONF'" "$@"
+	"$TOOLS/as" -b "$OWN/conf" "$CONF" - "${CALLER[@]}" "$@"
 }
 
 own_as() {

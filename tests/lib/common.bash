@@ -142,12 +142,16 @@ with_mounts() {
 
 # with_conf 'LINES' CMD...: CMD as the caller, with these lines at the end of the configuration.
 with_conf() {
-	cp "$CONF" "$T/conf"
-	printf '%s\n' "$1" >>"$T/conf"
-	chown 0:0 "$T/conf"
-	chmod 644 "$T/conf"
-	with_mounts "mount --bind '$T/conf' '$CONF'" "${@:2}"
+	conf_plus "$1"
+	with_own_conf "${@:2}"
 }
+
+# conf_plus 'LINES': $T/conf is the configuration with these lines at its end; with_own_conf CMD...: CMD as
+# the caller, with $T/conf for the configuration.
+conf_plus() {
+	(umask 022 && printf '%s\n' "$(<"$CONF")" "$1" >"$T/conf")
+}
+with_own_conf() { "$TOOLS/as" -b "$T/conf" "$CONF" - "${CALLER[@]}" "$@"; }
 
 # ---- run and judge -----------------------------------------------------------------------------
 
@@ -249,6 +253,18 @@ between() {
 		printf -v "${n%%:*}" '%s%.6s' "${BASH_REMATCH[1]:-0}" "${BASH_REMATCH[3]}000000"
 	done
 	((10#$low <= 10#$x && 10#$x <= 10#$high)) || fail "$2 is not within $1 to $3"
+}
+
+# soon LIMIT SLACK: until when a limit in seconds must have been noticed; emulated machines are slow.
+soon() {
+	local n parts=()
+	for n; do
+		[[ $n =~ ^([0-9]*)(\.([0-9]*))?$ ]]
+		printf -v n '%s%.3s' "${BASH_REMATCH[1]:-0}" "${BASH_REMATCH[3]}000"
+		parts+=("$((10#$n))")
+	done
+	n=$((parts[0] + parts[1] * ${TEST_SLOW:-1}))
+	printf '%d.%03d\n' $((n / 1000)) $((n % 1000))
 }
 
 # ---- what a test needs -------------------------------------------------------------------------

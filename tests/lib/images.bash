@@ -11,9 +11,19 @@
 #   /data/opaque/new  only this: layer 3 hides what layer 1 had there
 #   /data/link        a symlink to kept; Env PATH=/bin and GREETING=hello world
 # busybox:zstd, :plain, :docker  the same layers, compressed otherwise, Docker's media types
+#
+# small                 as busybox, and in a folder of it, so that its name is that, too ($SMALL is the
+#   layout), but /bin/busybox is 100 kB of text and there are no applets: for tests that do not run it,
+#   as there each pull of the real one takes a second of an emulated processor
+
+# together:v1           one layer, its /bin/true can be run
+# together:v2           one small layer; :v3 that and one of 2 MB that do not compress
 
 # debian          no layout, but a store that root owns and everybody reads, at isolate/images in it: image
 #   localhost/debian:1 of the packages of this machine, in layers: essential, busybox, python3, gcc, JDK
+
+# shellcheck disable=SC2034 # for bats files
+SMALL=$TEST_FIXTURES/small/busybox
 
 mklayout() { python3 -IS "$TESTS_DIR/lib/mklayout" "$@"; }
 
@@ -39,10 +49,14 @@ fixture_busybox() {
 	local out=$1 w=$2 applet d
 	mkdir -p "$w"/1/{bin,etc,tmp,usr/bin,data/{dir-to-file,opaque}} "$w/2/data" \
 		"$w"/3/data/{file-to-dir,opaque} "$w/4/data"
-	cp /bin/busybox "$w/1/bin/busybox"
-	for applet in $(/bin/busybox --list); do
-		[[ $applet == busybox ]] || ln -s busybox "$w/1/bin/$applet"
-	done
+	if [[ ${3:-} ]]; then
+		head -c 100000 /dev/zero | tr '\0' x >"$w/1/bin/busybox"
+	else
+		cp /bin/busybox "$w/1/bin/busybox"
+		for applet in $(/bin/busybox --list); do
+			[[ $applet == busybox ]] || ln -s busybox "$w/1/bin/$applet"
+		done
+	fi
 	ln -s ../../bin/env "$w/1/usr/bin/env"
 	printf 'root:x:0:0:root:/:/bin/sh\n' >"$w/1/etc/passwd"
 	chmod 1777 "$w/1/tmp"
@@ -64,6 +78,19 @@ fixture_busybox() {
 	mklayout --tag zstd --compress zstd "$@" "$out" "$w"/[1-4]
 	mklayout --tag plain --compress none "$@" "$out" "$w"/[1-4]
 	mklayout --tag docker --docker "$@" "$out" "$w"/[1-4]
+}
+
+fixture_small() { fixture_busybox "$1/busybox" "$2" small; }
+
+fixture_together() {
+	local out=$1 w=$2
+	mkdir -p "$w/run/bin" "$w/other" "$w/large"
+	cp /bin/busybox "$w/run/bin/true"
+	echo 1 >"$w/other/file"
+	head -c 2000000 /dev/urandom >"$w/large/noise"
+	mklayout --tag v1 --compress none "$out" "$w/run"
+	mklayout --tag v2 "$out" "$w/other"
+	mklayout --tag v3 --compress none "$out" "$w/other" "$w/large"
 }
 
 fixture_debian() {

@@ -6,6 +6,7 @@
 #   layout_blob DIR FILE DIFFID  add FILE as a layer as it is, its DiffID being this (64 digits)
 #   layout_done DIR              manifest and index: the image is oci:DIR
 #   layout_tars DIR TAR...       all of that at once: the image oci:DIR of these layers, as gzip files
+#   layout_dirs DIR FOLDER...    the same of folders, one for each layer, as root's
 #   layout_digests FILE          what tests/tools/layout printed
 # $LAYOUT_DIFFIDS and $LAYOUT_BLOBS are the digits of the layers so far.
 
@@ -45,6 +46,16 @@ layout_tars() {
 	"$TOOLS/layout" image "$@" >"$dir.digests"
 	layout_digests "$dir.digests"
 	give_to_caller "$dir" "$dir"/*
+}
+
+layout_dirs() {
+	local dir=$1 i tars=()
+	shift
+	for ((i = 1; i <= $#; i++)); do
+		tar -C "${!i}" --owner=0 --group=0 --numeric-owner --format=pax -cf "$dir.$i.tar" .
+		tars+=("$dir.$i.tar")
+	done
+	layout_tars "$dir" "${tars[@]}"
 }
 
 layout_digests() {

@@ -27,5 +27,5 @@ quota_place() {
 # isolate with that configuration, once there is one.
 isolate() {
 	[[ $IMAGE ]] || { as_caller "$TEST_PREFIX/bin/isolate" "$@"; return; }
-	with_mounts "mount --bind '$T/conf' '$CONF'" "$TEST_PREFIX/bin/isolate" "$@"
+	with_own_conf "$TEST_PREFIX/bin/isolate" "$@"
 }

@@ -15,24 +15,20 @@
 #   umount_all DIR                  take away every mount at or below DIR
 
 store_new() {
-	mkdir "$1" "$1"/{tmp,layers,layers/sha256,images,images/sha256,refs}
-	chmod 755 "$1"
-	chmod 700 "$1/layers" "$1/layers/sha256" "$1/tmp"
+	mkdir -m 755 "$1" "$1"/{images,images/sha256,refs}
+	mkdir -m 700 "$1"/{layers,layers/sha256,tmp}
 	echo "isolate-store 1" >"$1/version"
 	: >"$1/lock"
-	chmod 644 "$1/version"
 	chmod 600 "$1/lock"
 	[[ $TEST_AS == root ]] || chown -R "$TEST_UID:$TEST_UID" "$1"
 }
 
-# Digits for a name that was not given out before in this store.
-store_digits() {
-	printf '%s %s\n' "$2" "$(find "$1/layers" "$1/images" | wc -l)" | sha256sum | cut -d ' ' -f 1
-}
+# store_digits NAME: digits that were not given out before, into a variable.
+store_digits() { printf -v "$1" '%08x' "$SRANDOM"{,,,,,,,}; }
 
 store_layer() {
 	local hex
-	hex=$(store_digits "$1" "layer $2")
+	store_digits hex
 	mv "$2" "$1/layers/sha256/$hex"
 	[[ $TEST_AS == root ]] || chown -hR "$TEST_UID:$TEST_UID" "$1/layers/sha256/$hex"
 	echo "$hex"
@@ -41,7 +37,7 @@ store_layer() {
 store_image() {
 	local s=$1 ref=$2 hex layer dir
 	shift 2
-	hex=$(store_digits "$s" "image $ref")
+	store_digits hex
 	dir=$s/images/sha256/$hex
 	mkdir -p "$dir" "$s/refs/${ref%:*}"
 	{
