@@ -269,9 +269,9 @@ static int check_cut(struct attempt *a, struct err *e)
 	if (!f || a->resp.status > 299 || f->got_bytes == f->blob->size_bytes)
 		return 0;
 	a->resp.retry = !a->resp.complete;
-	return err_set(e, a->resp.complete ? ERR_VERIFY : ERR_NETWORK, "%s: ended after %llu of the %llu bytes declared",
-		       url_show(&a->resp.url).s, (unsigned long long)f->got_bytes,
-		       (unsigned long long)f->blob->size_bytes);
+	return err_set(e, a->resp.complete ? ERR_VERIFY : ERR_NETWORK,
+		       "%s: ended after %llu of the %llu bytes declared", url_show(&a->resp.url).s,
+		       (unsigned long long)f->got_bytes, (unsigned long long)f->blob->size_bytes);
 }
 
 /* One transfer. The URL is built each time, since the scheme may have changed. */
