@@ -422,6 +422,9 @@ static int do_entry(struct unpack *u, struct err *e)
 	if (++u->info.entries > u->limits.entries)
 		return err_set(e, ERR_VERIFY, "more than %llu entries (max_entries)",
 			       (unsigned long long)u->limits.entries);
+	/* Some tar programs wrote the root so; others have always taken it for that. */
+	if (raw && *raw == '\0' && !link && type == AE_IFDIR)
+		raw = ".";
 	if (entry_name_parse(raw ? raw : "", u->limits.path_bytes, u->limits.depth, &u->name, e) <
 	    0)
 		return err_wrap(e, "'%s'", text_quote(raw ? raw : "").s);

@@ -490,6 +490,7 @@ static const struct row rows[] = {
 	{"a fifo below a link", {L("a", OUT), P("a/p")}, "*", NULL},
 	{"a link below a link", {L("a", OUT), L("a/p", "x")}, "*", NULL},
 	{"a name without bytes", {F("", "x")}, NULL, "without a name"},
+	{"a directory without a name is the root", {D(""), F("a", "1")}, "f644 a=1\n", NULL},
 	{"a component of 256 bytes", {F(LONG250 "123456", "x")}, NULL, "256 bytes"},
 };
 
