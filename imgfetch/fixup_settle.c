@@ -276,13 +276,25 @@ static int go_through(struct fixup *f, size_t layer, struct node *n, const char 
 
 /* --- one fact -------------------------------------------------------------------------------- */
 
+/* What the layer finds at a node, if it lets anything through: it may have an opaque directory
+ * above that. */
+static struct state state_below(const struct fixup *f, const struct node *n, size_t layer)
+{
+	if (layer == 0)
+		return (struct state){0};
+	for (const struct node *up = n->parent; up; up = up->parent) {
+		const struct at_layer *own = fixup_own(up, layer);
+		if (own && own->what == WHAT_DIR && own->opaque)
+			return (struct state){0};
+	}
+	return fixup_state(f, n, VIEW_BELOW(layer));
+}
+
 /* There is no directory below in which the layer could hide something: then it says nothing. */
 static int stay_as_below(struct fixup *f, size_t layer, struct node *n, struct err *e)
 {
-	struct state below = {0};
+	struct state below = state_below(f, n, layer);
 
-	if (layer > 0)
-		below = fixup_state(f, n, VIEW_BELOW(layer));
 	if (!below.top)
 		return fixup_patch(n, layer, WHAT_WHITEOUT, false, false, layer, NULL, e);
 	auto_free char *src_path = strdup(fixup_path(n, below.top));
@@ -297,13 +309,12 @@ static int stay_as_below(struct fixup *f, size_t layer, struct node *n, struct e
 static bool is_new_dir(const struct fixup *f, const struct node *n, size_t layer)
 {
 	const struct at_layer *own = fixup_own(n, layer);
-	struct state now = fixup_state(f, n, VIEW_WITH(layer)), below = {0};
+	struct state now = fixup_state(f, n, VIEW_WITH(layer));
 
 	if (!own || own->what != WHAT_DIR || !now.top || now.top->what != WHAT_DIR ||
 	    now.floor > own->pos)
 		return false;
-	if (layer > 0)
-		below = fixup_state(f, n, VIEW_BELOW(layer));
+	struct state below = state_below(f, n, layer);
 	return !below.top || below.top->what != WHAT_DIR;
 }
 
@@ -317,7 +328,8 @@ static int settle_hiding(struct fixup *f, size_t layer, const struct fact *fact,
 		return -1;
 	if (!n->parent || !is_new_dir(f, n, layer))
 		return 0;
-	int r = layer > 0 ? find_place(f, n, VIEW_BELOW(layer), layer, place, e) : 0;
+	int r = state_below(f, n, layer).top ? find_place(f, n, VIEW_BELOW(layer), layer, place, e)
+					     : 0;
 	if (r > 0) {
 		const struct node *to = fixup_node(f, place, e);
 		if (!to)
@@ -337,7 +349,7 @@ static int settle_implied(struct fixup *f, size_t layer, const struct fact *fact
 
 	if (!n)
 		return -1;
-	if (layer == 0 || !n->parent || !is_new_dir(f, n, layer))
+	if (!n->parent || !is_new_dir(f, n, layer) || !state_below(f, n, layer).top)
 		return 0;
 	int r = find_place(f, n, VIEW_BELOW(layer), layer, place, e);
 	/* Where a link leads to no directory, the new one takes its place. */

@@ -65,3 +65,29 @@ pull() { imgfetch --store="$T/s" --no-sync pull -q "oci:$T/l"; }
 	expect 0 imgfetch verify --store="$T/s"
 	prints "files"
 }
+
+@test "pull: a link that an opaque directory of the layer hides is not followed" {
+	image a b <<-'E'
+		layer a
+		dir t
+		file t/x
+		dir o
+		sym o/l to=../t
+		dir p
+		sym p/l to=../t
+		dir q
+		sym q/l to=../t
+		layer b
+		file o/.wh..wh..opq
+		file o/l/y
+		file .wh.p
+		dir p
+		file p/l/y
+		file q/l/.wh.none
+		file q/.wh..wh..opq
+	E
+	expect 0 pull
+	expect 0 imgmount --store="$T/s" unpack "oci:$T/l" "$T/u"
+	is "$(cd "$T/u" && find . -printf '%P%y\n' | LC_ALL=C sort | tr '\n' ' ')" \
+		"d o/l/yf o/ld od p/l/yf p/ld pd qd t/xf td "
+}
