@@ -119,10 +119,11 @@ spawn() {
 }
 
 # wait_for SECONDS CMD...: until CMD succeeds; fails when the time is over. Polls every 20 ms, and
-# the time is doubled for what else the machine does, and stretched where it is emulated (TEST_SLOW).
-# There are many looks in any case: a machine that stood still did so for whoever is waited for, too.
+# the time is several times that for what else the machine does, and stretched where it is emulated
+# (TEST_SLOW). There are many looks in any case: a machine that stood still did so for whoever is waited
+# for, too.
 wait_for() {
-	local end=$((SECONDS + 2 * $1 * ${TEST_SLOW:-1})) looks=$((20 * $1))
+	local end=$((SECONDS + 6 * $1 * ${TEST_SLOW:-1})) looks=$((50 * $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if ((--looks < 0 && SECONDS >= end)); then
