@@ -205,7 +205,9 @@ blocked() { grep -qx isolate "/proc/$1/comm" && grep -q "^State:.S" "/proc/$1/st
 	# Standard error is a pipe that is full: whatever is said to the stranger blocks.
 	for command in "--run -- /bin/true" "--init" "--cleanup"; do
 		# shellcheck disable=SC2086
-		as_uid $((TEST_UID + 1)) /usr/bin/python3 -ISc '
+		# Not by as_uid: $! would be the shell that runs the function.
+		setpriv --reuid $((TEST_UID + 1)) --regid $((TEST_UID + 1)) --clear-groups \
+			/usr/bin/python3 -ISc '
 import os, sys
 r, w = os.pipe()
 os.set_blocking(w, False)
