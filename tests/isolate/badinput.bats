@@ -43,7 +43,6 @@ libc.execve(sys.argv[1].encode(), argv, argv)' "$TEST_PREFIX/bin/isolate"
 @test "usage: --run without a command, and a command without --run" {
 	refused --run
 	refused --run --
-	refused --run -- ''
 	refused --init -- /bin/true
 	refused --cleanup extra
 }
