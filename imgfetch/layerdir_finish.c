@@ -98,8 +98,9 @@ static int settle_whiteouts(struct layerdir *ld, uint64_t *left, struct err *e)
 		int there = look(ld, path, &parent, &base, &sb, e);
 		if (there < 0)
 			return -1;
-		/* An entry of this layer may have come since. */
-		if (!there || !layerdir_is_whiteout(&sb) || layerdir_is_placeholder(&sb))
+		/* An entry of this layer may have come since, or a mark for what is not made. */
+		if (!there || !layerdir_is_whiteout(&sb) || layerdir_is_placeholder(&sb) ||
+		    (sb.st_mode & LAYERDIR_GONE_MODE))
 			continue;
 		if (below_opaque(ld, path)) {
 			if (unlinkat(parent, base, 0) < 0)

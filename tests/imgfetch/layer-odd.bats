@@ -59,6 +59,9 @@ pull() { imgfetch --store="$T/s" --no-sync pull -q "oci:$T/l"; }
 		file o/x data=x
 		fifo o/p
 		char o/x rdev=1:5
+		file .wh.w
+		file w data=x
+		char w rdev=1:5
 		file f
 	E
 	expect 0 pull
