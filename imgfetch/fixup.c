@@ -169,8 +169,9 @@ int fixup_settle(const struct store *st, const struct digest *layers, size_t cou
 		 const struct digest *shown, size_t shown_count, int image_fd, bool strict,
 		 bool *made, struct err *e)
 {
-	uint64_t steps = 0;
-	struct fixup f = {.st = st, .steps = &steps, .strict = strict};
+	uint64_t steps = 0, copied_bytes = 0;
+	struct fixup f = {
+		.st = st, .steps = &steps, .copied_bytes = &copied_bytes, .strict = strict};
 	bool needed;
 	int r = prepare(&f, layers, count, shown, shown_count, &needed, e);
 

@@ -50,7 +50,8 @@ struct fixup {
 	struct node *root;
 	void *index; /* tsearch(3) tree of all nodes by path; owns them */
 	size_t node_count;
-	uint64_t *steps; /* taken so far; apart, since looking changes nothing else */
+	uint64_t *steps;	/* taken so far; apart, since looking changes nothing else */
+	uint64_t *copied_bytes; /* likewise; of contents and attributes */
 	bool strict; /* a directory that its mode shuts is an error, not one without attributes */
 };
 
@@ -59,6 +60,8 @@ struct fixup {
 #define FIXUP_NODES_MAX	      200000
 #define FIXUP_FACTS_BYTES_MAX ((size_t)64 << 20)
 #define FIXUP_STEPS_MAX	      UINT64_C(2000000000)
+/* What cannot be linked is copied: each name of a file that compresses to nothing could be. */
+#define FIXUP_COPY_BYTES_MAX (UINT64_C(1) << 30)
 /* What asking the file system counts, where a comparison in memory is one step. */
 #define FIXUP_STEPS_ASK 500
 

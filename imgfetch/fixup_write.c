@@ -24,6 +24,18 @@ static int fail(struct err *e, const char *verb, const char *path)
 		       text_quote(path).s);
 }
 
+/* Before anything is written. */
+static int spend_bytes(const struct fixup *f, uint64_t bytes, struct err *e)
+{
+	if (bytes > FIXUP_COPY_BYTES_MAX - *f->copied_bytes)
+		return err_set(e, ERR_VERIFY,
+			       "its layers leave too much to each other: copies of more than "
+			       "%llu MiB",
+			       (unsigned long long)(FIXUP_COPY_BYTES_MAX >> 20));
+	*f->copied_bytes += bytes;
+	return 0;
+}
+
 /* --- user attributes ------------------------------------------------------------------------- */
 
 static bool is_kept(const char *name)
@@ -39,7 +51,7 @@ static ssize_t list_xattrs(int fd, char *names)
 	return len < 0 && errno == EOPNOTSUPP ? 0 : len;
 }
 
-static int copy_xattrs(int from, int to, const char *path, struct err *e)
+static int copy_xattrs(const struct fixup *f, int from, int to, const char *path, struct err *e)
 {
 	char names[XATTR_LIST_MAX];
 	ssize_t len = list_xattrs(from, names);
@@ -51,6 +63,8 @@ static int copy_xattrs(int from, int to, const char *path, struct err *e)
 		if (!is_kept(n))
 			continue;
 		ssize_t size = fgetxattr(from, n, value, XATTR_SIZE_MAX);
+		if (size > 0 && spend_bytes(f, (uint64_t)size, e) < 0)
+			return -1;
 		if (size < 0 || fsetxattr(to, n, value, (size_t)size, 0) < 0)
 			return fail(e, "copy an attribute of", path);
 	}
@@ -241,16 +255,19 @@ static int copy_data(int from, int to)
 	}
 }
 
-static int copy_file(int src, const char *src_name, const struct stat *sb, int dst,
-		     const struct node *n, struct err *e)
+static int copy_file(const struct fixup *f, int src, const char *src_name, const struct stat *sb,
+		     int dst, const struct node *n, struct err *e)
 {
+	/* Holes are filled. */
+	if (spend_bytes(f, (uint64_t)sb->st_size, e) < 0)
+		return -1;
 	const struct timespec times[2] = {sb->st_atim, sb->st_mtim};
 	auto_fd from = openat(src, src_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	auto_fd to = openat(dst, n->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (from < 0 || to < 0 || copy_data(from, to) < 0)
 		return fail(e, "copy", n->path);
-	if (copy_xattrs(from, to, n->path, e) < 0)
+	if (copy_xattrs(f, from, to, n->path, e) < 0)
 		return -1;
 	if (set_owner(to, "", sb) < 0 || fchmod(to, sb->st_mode & 01777) < 0 ||
 	    futimens(to, times) < 0 || close(take_fd(&to)) < 0)
@@ -259,7 +276,8 @@ static int copy_file(int src, const char *src_name, const struct stat *sb, int d
 }
 
 /* For file systems and inodes that take no more links. */
-static int copy_entry(int src, const char *src_name, int dst, const struct node *n, struct err *e)
+static int copy_entry(const struct fixup *f, int src, const char *src_name, int dst,
+		      const struct node *n, struct err *e)
 {
 	char target[PATH_MAX];
 	struct stat sb;
@@ -267,7 +285,7 @@ static int copy_entry(int src, const char *src_name, int dst, const struct node 
 	if (fstatat(src, src_name, &sb, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(e, "look at", n->path);
 	if (S_ISREG(sb.st_mode))
-		return copy_file(src, src_name, &sb, dst, n, e);
+		return copy_file(f, src, src_name, &sb, dst, n, e);
 	const struct timespec times[2] = {sb.st_atim, sb.st_mtim};
 	if (S_ISLNK(sb.st_mode)) {
 		ssize_t len = readlinkat(src, src_name, target, sizeof(target) - 1);
@@ -299,13 +317,13 @@ static int make_link(const struct fixup *f, int dst, const struct node *n, struc
 		return fail(e, "open the directory of", path);
 	/* A layer that comes again gives new files, which only look like its old ones. */
 	if (f->layers[n->source.src_layer].again)
-		return copy_entry(src, base, dst, n, e);
+		return copy_entry(f, src, base, dst, n, e);
 	/* No AT_SYMLINK_FOLLOW: a symbolic link is linked itself. */
 	if (linkat(src, base, dst, n->name, 0) == 0)
 		return 0;
 	if (errno != EMLINK && errno != EXDEV && errno != EPERM)
 		return fail(e, "link", n->path);
-	return copy_entry(src, base, dst, n, e);
+	return copy_entry(f, src, base, dst, n, e);
 }
 
 static int finish_dir(const struct fixup *f, int fd, const struct node *n, struct err *e)
@@ -318,7 +336,7 @@ static int finish_dir(const struct fixup *f, int fd, const struct node *n, struc
 		return fail(e, "look at", n->path);
 	if (from < 0 && f->strict)
 		return fail(e, "open", n->path);
-	if (from >= 0 && copy_xattrs(from, fd, n->path, e) < 0)
+	if (from >= 0 && copy_xattrs(f, from, fd, n->path, e) < 0)
 		return -1;
 	const struct timespec times[2] = {sb.st_atim, sb.st_mtim};
 	/* The root stays the owner's of the store, as a layer's does. */

@@ -69,6 +69,27 @@ pull() { imgfetch --store="$T/s" --no-sync pull -q "oci:$T/l"; }
 	prints "files"
 }
 
+@test "pull: files of a layer that comes twice are not copied without end" {
+	need tar
+	mkdir -p "$T/tars"
+	truncate -s 1025M "$T/big"
+	echo small >"$T/small"
+	tar -C "$T" -S --format=gnu -cf "$T/tars/x.tar" big small
+	"$TOOLS/layout" tars "$T/tars" <<-'E'
+		layer a
+		hard one to=small
+		layer b
+		hard two to=big
+	E
+	layout_tars "$T/l" "$T/tars"/{x,a,x}.tar
+	expect 0 pull
+	is "$(cat "$T"/s/images/sha256/*/fixup/tree/one)" small
+	layout_tars "$T/l" "$T/tars"/{x,a,b,x}.tar
+	expect 6 pull
+	says "its layers leave too much to each other: copies of more than 1024 MiB"
+	is "$(ls "$T/s/tmp")" ''
+}
+
 @test "pull: a link that an opaque directory of the layer hides is not followed" {
 	image a b <<-'E'
 		layer a
