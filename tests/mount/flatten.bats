@@ -91,6 +91,18 @@ names() { find "$1" -mindepth 1 -printf '%P %y %m %s\n' | sort; }
 	is "$(ls -A "$T/s/tmp" "$T/s/images/sha256" "$T/s/layers/sha256" | grep -v :)" ''
 }
 
+@test "flatten: where a user namespace may not have ids, it goes without one" {
+	need user
+	local a b
+	mkdir -p "$T/a/d" "$T/b/d"
+	echo x | tee "$T/a/d/f" >"$T/b/d/g"
+	a=$(store_layer "$T/s" "$T/a") b=$(store_layer "$T/s" "$T/b")
+	a=$(store_image "$T/s" localhost/flat-ids:1 "$a" "$b")
+	expect 0 with_mounts 'mount --bind /proc /proc; mount -o remount,bind,ro /proc' \
+		"$TEST_PREFIX/bin/imgfetch" --store="$T/s" flatten -q localhost/flat-ids:1
+	is "$(cd "$(flat "$a")/tree" && echo d/*)" 'd/f d/g'
+}
+
 @test "flatten: boxes use it, and hold it" {
 	need overlay busybox
 	local b s=$T/home/.local/share/isolate/images hex a
