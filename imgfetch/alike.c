@@ -146,7 +146,7 @@ static void compare_inside(const struct alike_file *want, const struct alike_fil
 
 static unsigned compare_stat(const struct stat *want, const struct stat *got, bool owners)
 {
-	mode_t kept = S_ISDIR(want->st_mode) ? 07777 : S_ISREG(want->st_mode) ? 01777 : 0777;
+	mode_t kept = S_ISDIR(want->st_mode) ? 07777 : 01777;
 	unsigned changes = 0;
 
 	if (!S_ISLNK(want->st_mode) && (want->st_mode & kept) != (got->st_mode & 07777))

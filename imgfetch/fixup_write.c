@@ -292,11 +292,11 @@ static int copy_entry(const struct fixup *f, int src, const char *src_name, int 
 		target[MAX(len, 0)] = '\0';
 		if (len < 0 || symlinkat(target, dst, n->name) < 0)
 			return fail(e, "copy", n->path);
-	} else if (mknodat(dst, n->name, S_IFIFO | (sb.st_mode & 0777), 0) < 0) {
+	} else if (mknodat(dst, n->name, S_IFIFO | (sb.st_mode & 01777), 0) < 0) {
 		return fail(e, "copy", n->path);
 	}
 	if (set_owner(dst, n->name, &sb) < 0 ||
-	    (!S_ISLNK(sb.st_mode) && fchmodat(dst, n->name, sb.st_mode & 0777, 0) < 0) ||
+	    (!S_ISLNK(sb.st_mode) && fchmodat(dst, n->name, sb.st_mode & 01777, 0) < 0) ||
 	    utimensat(dst, n->name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(e, "copy", n->path);
 	return 0;

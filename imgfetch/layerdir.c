@@ -485,7 +485,7 @@ int layerdir_make_fifo(struct layerdir *ld, const struct entry_name *name,
 		       const struct entry_meta *m, struct err *e)
 {
 	const char *base = name->path + name->base;
-	mode_t mode = S_IFIFO | (m->mode & 0777);
+	mode_t mode = S_IFIFO | m->mode;
 	int parent = layerdir_use_parent(ld, name, m, e);
 
 	if (parent < 0)

@@ -201,7 +201,7 @@ int copy_special(int src_dirfd, int dst_dirfd, const char *name, const struct st
 		if (copy_symlink(src_dirfd, dst_dirfd, name, what, e) < 0)
 			return -1;
 	} else if (S_ISFIFO(st->st_mode)) {
-		if (mkfifoat(dst_dirfd, name, st->st_mode & 0777) < 0)
+		if (mkfifoat(dst_dirfd, name, st->st_mode & 01777) < 0)
 			return copy_fault("create the fifo", what, e);
 	} else {
 		return err_set(e, ERR_VERIFY, "'%s' is a device or a socket: no layer holds one",
@@ -212,7 +212,7 @@ int copy_special(int src_dirfd, int dst_dirfd, const char *name, const struct st
 	    !owner_is_optional())
 		return copy_fault("set the owner of", what, e);
 	/* dst_dirfd is a directory that only we can enter yet, so the fifo is still the fifo. */
-	if (S_ISFIFO(st->st_mode) && fchmodat(dst_dirfd, name, st->st_mode & 0777, 0) < 0)
+	if (S_ISFIFO(st->st_mode) && fchmodat(dst_dirfd, name, st->st_mode & 01777, 0) < 0)
 		return copy_fault("set the mode of", what, e);
 	if (utimensat(dst_dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return copy_fault("set the times of", what, e);

@@ -303,7 +303,7 @@ fixup_dir() { echo "$T/s/images/sha256/"*/fixup/tree; }
 		file solo data=old
 		sym link to=nothing
 		hard link2 to=link
-		fifo pipe
+		fifo pipe mode=1622
 		hard pipe2 to=pipe
 		layer 2
 		hard a2 to=a

@@ -240,7 +240,7 @@ odd_layout() {
 		layer a
 		dir d mode=0711 pax.SCHILY.xattr.user.note=x
 		file d/f data=hello
-		fifo d/p
+		fifo d/p mode=1640
 		file d/gone
 		file d/other data=other
 		file link
