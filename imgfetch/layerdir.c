@@ -34,6 +34,7 @@ enum err_kind layerdir_errno_kind(int errnum)
 	case EOPNOTSUPP:
 	case EACCES:
 	case EPERM:
+	case EMLINK:
 		return ERR_DISK;
 	default:
 		return ERR_SYSTEM;

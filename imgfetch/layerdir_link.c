@@ -142,6 +142,19 @@ static int link_to_placeholder(struct layerdir *ld, const struct entry_name *nam
 	return make_lower_link(ld, name, &real, m, e);
 }
 
+/* linkat(2) failed. ext4 takes 65000 names of a file. */
+static int link_failed(const struct entry_name *name, const struct entry_name *target,
+		       const struct stat *from, struct err *e)
+{
+	if (errno != EMLINK)
+		return layerdir_fail(e, "create", name->path);
+	return err_set(e, ERR_DISK,
+		       "link '%s': the store's file system takes no more than the %llu hard links "
+		       "that '%s' has; put the store on another one, such as xfs",
+		       text_quote(name->path).s, (unsigned long long)from->st_nlink,
+		       text_quote(target->path).s);
+}
+
 int layerdir_make_link(struct layerdir *ld, const struct entry_name *name,
 		       const struct entry_name *target, const struct entry_meta *m, struct err *e)
 {
@@ -170,6 +183,8 @@ int layerdir_make_link(struct layerdir *ld, const struct entry_name *name,
 	if (errno == EEXIST && fstatat(parent, base, &to, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    to.st_ino == from.st_ino && to.st_dev == from.st_dev)
 		return 0;
+	if (errno == EMLINK)
+		return link_failed(name, target, &from, e);
 	if (layerdir_make_way(ld, parent, name, e) < 0)
 		return -1;
 	/* What made way may have held the target. */
@@ -179,6 +194,6 @@ int layerdir_make_link(struct layerdir *ld, const struct entry_name *name,
 			     : err_set(e, ERR_VERIFY, "a hard link that takes the place of '%s'",
 				       text_quote(target->path).s);
 	if (linkat(dir, target->path + target->base, parent, base, 0) < 0)
-		return layerdir_fail(e, "create", name->path);
+		return link_failed(name, target, &from, e);
 	return listwriter_add_name(ld->list, FILE_LINK, name->path, target->path, e);
 }

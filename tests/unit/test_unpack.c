@@ -7,9 +7,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #include "common/cleanup.h"
 #include "common/path.h"
@@ -1130,6 +1136,38 @@ static void test_limits(struct tap *t)
 	tarmake_free(&tar);
 }
 
+/* A file system that takes no more links of a file, to the end of this process. */
+static void refuse_links(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_linkat, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EMLINK),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = {.len = ARRAY_LEN(code), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) < 0)
+		abort();
+}
+
+static void test_too_many_links(struct tap *t)
+{
+	static const struct row r = {"", {F("a", "1"), H("b", "a")}, NULL, NULL};
+	struct tarmake tar = {0};
+	struct unpack_info info;
+	struct err e = {0};
+
+	refuse_links();
+	make_row(&r, &tar);
+	tap_int(t, unpack(&tar, 1 << 16, NULL, &info, &e), -1, "too many links");
+	tap_int(t, e.kind, ERR_DISK, "... are the file system's fault");
+	tap_has(t, e.text, "link 'b': the store's file system takes no more than the 1 hard",
+		"... and said to be");
+	tarmake_free(&tar);
+}
+
 static void test_all(struct tap *t, const char *as)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -1174,9 +1212,12 @@ int main(void)
 	make_base(geteuid());
 	make_outside();
 	test_all(&t, geteuid() == 0 ? "root" : "user");
-	remove_base();
-	if (geteuid() != 0)
+	if (geteuid() != 0) {
+		test_too_many_links(&t);
+		remove_base();
 		return tap_done(&t);
+	}
+	remove_base();
 
 	/* All of it again without privileges. */
 	make_base(NOBODY);
@@ -1184,6 +1225,7 @@ int main(void)
 		abort();
 	make_outside();
 	test_all(&t, "user");
+	test_too_many_links(&t);
 	if (seteuid(0) < 0 || setegid(0) < 0)
 		abort();
 	remove_base();
