@@ -24,6 +24,8 @@
 #include "common/text.h"
 
 #define NAME_PREFIX "blob-"
+/* Each failure means that another pull let go of the file just then, or that tmp/ is gone. */
+#define TAKE_TRIES 64
 
 bool partial_is_name(const char *name)
 {
@@ -70,7 +72,7 @@ void partial_take(const struct store *st, const struct digest *blob, uint64_t si
 	struct partial p = PARTIAL_NONE;
 	struct text name = TEXT_OVER(p.name);
 	struct stat sb;
-	int r;
+	int r = -1;
 
 	p.count = out->count;
 	*out = p;
@@ -84,7 +86,7 @@ void partial_take(const struct store *st, const struct digest *blob, uint64_t si
 		cleanup_fd(&p.tmp_fd);
 		return;
 	}
-	do {
+	for (unsigned i = 0; i < TAKE_TRIES; i++) {
 		r = lock_file(p.tmp_fd, p.name, O_CREAT, &p.fd, &sb);
 		/* What is in the way is no work of a pull. */
 		if (r > 0 && !is_usable(&sb)) {
@@ -93,7 +95,9 @@ void partial_take(const struct store *st, const struct digest *blob, uint64_t si
 			errno = r < 0 ? errno : ENOENT;
 			r = -1;
 		}
-	} while (r < 0 && errno == ENOENT);
+		if (r >= 0 || errno != ENOENT)
+			break;
+	}
 	if (r <= 0) {
 		out->why = r < 0 ? errno : 0;
 		cleanup_fd(&p.tmp_fd);
