@@ -656,6 +656,10 @@ int http_perform(struct http *h, const struct http_request *req, struct http_res
 		if (hops == HTTP_REDIRECTS_MAX)
 			return err_set(e, ERR_NETWORK, "%s: more than %d redirects",
 				       url_show(&req->url).s, HTTP_REDIRECTS_MAX);
+		if (t.location.too_long)
+			return err_set(e, ERR_NETWORK,
+				       "%s: bad redirect: its target has more than %d bytes",
+				       url_show(&resp->url).s, URL_TARGET_MAX);
 		if (url_resolve(&resp->url, t.location.text, &next, e) < 0)
 			return err_wrap(e, "%s: bad redirect", url_show(&resp->url).s);
 		if (check_form(req, resp, &next, e) < 0 ||

@@ -157,7 +157,7 @@ static void take_rate(const char *value, size_t len, uint64_t *count, uint64_t *
 
 void http_headers_forget(struct http_response *r, struct http_location *l)
 {
-	l->given = false;
+	l->given = l->too_long = false;
 	r->content_type[0] = '\0';
 	r->docker_digest[0] = '\0';
 	r->www_authenticate[0] = '\0';
@@ -197,7 +197,8 @@ void http_headers_take(struct http_response *r, struct http_location *l, const c
 		keep(r->docker_digest, sizeof(r->docker_digest), v, n);
 	} else if (name_is(line, len, "location", &v, &n)) {
 		l->given = true;
-		l->text[0] = '\0'; /* too long becomes empty, which is refused */
+		l->too_long = n >= sizeof(l->text);
+		l->text[0] = '\0';
 		keep(l->text, sizeof(l->text), v, n);
 	} else if (name_is(line, len, "www-authenticate", &v, &n)) {
 		size_t have = strlen(r->www_authenticate);

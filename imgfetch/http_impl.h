@@ -5,9 +5,10 @@
 
 #include "imgfetch/http.h"
 
-/* Where a redirect leads, as it came; empty when it was too long, which is refused. */
+/* Where a redirect leads, as it came. */
 struct http_location {
 	bool given;
+	bool too_long; /* for text, which is empty then */
 	char text[URL_TARGET_MAX + 1];
 };
 

@@ -207,6 +207,9 @@ sys.stdout.buffer.write(json.load(sys.stdin)["workdir"].encode())' <<<"$output")
 @test "pull: a redirect to a file is refused" {
 	refused 5 layer-file "only http and https are allowed"
 }
+@test "pull: a redirect to a target that is too long is said to be that" {
+	refused 5 layer-far "bad redirect: its target has more than 8191 bytes"
+}
 @test "pull: a redirect into the local link is refused" {
 	refused 5 layer-metadata "plain HTTP is not allowed"
 }

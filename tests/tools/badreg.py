@@ -169,7 +169,7 @@ documents = {
 for name in """
     layer-digest layer-cut layer-end layer-flaky layer-flaky-norange layer-flaky-badrange layer-endless
     layer-long layer-short layer-lie layer-404 layer-slow layer-loop layer-hops
-    layer-many-hops layer-file layer-elsewhere layer-elsewhere-open layer-metadata
+    layer-many-hops layer-file layer-far layer-elsewhere layer-elsewhere-open layer-metadata
     config-digest reset-once busy-once busy limited token basic realm-elsewhere realm-metadata
     good manifest-digest header-digest denied escapes endless header headers head-body type-lie no-head
     layer-flaky-416 layer-encoded layer-encoded-name wait-once wait-date wait-long layer-client token-garbage token-busy-once token-wait token-never teapot realm-metadata-tls layer-metadata-tls
@@ -436,6 +436,7 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
                   "layer-hops": f"/hop/4/{name}",
                   "layer-many-hops": f"/hop/5/{name}",
                   "layer-file": "file:///etc/passwd",
+                  "layer-far": "/" + "x" * 9000,
                   "layer-elsewhere": f"http://127.0.0.1:{there}/x/{name}",
                   "layer-elsewhere-open": f"http://127.0.0.1:{there}/x/{name}",
                   "layer-client": f"https://0.0.0.0:{self.ports[3]}/v2/good/blobs/{name}",

@@ -62,6 +62,7 @@ int main(void)
 	struct tap t = {0};
 	static struct http_response r;
 	static struct http_location l;
+	static char line[10 + URL_TARGET_MAX + 2] = "Location: ";
 
 	for (size_t i = 0; i < ARRAY_LEN(dates); i++) {
 		int64_t got = -1;
@@ -93,5 +94,12 @@ int main(void)
 	tap_ok(&t, r.has_range && r.range_start == 5, "a range");
 	http_headers_take(&r, &l, "Location: /a\r\n", 14, NOW);
 	tap_ok(&t, l.given && strcmp(l.text, "/a") == 0, "a location");
+	memset(line + 10, 'x', URL_TARGET_MAX + 1);
+	http_headers_take(&r, &l, line, 10 + URL_TARGET_MAX, NOW);
+	tap_ok(&t, !l.too_long && strlen(l.text) == URL_TARGET_MAX, "a long location");
+	http_headers_take(&r, &l, line, 10 + URL_TARGET_MAX + 1, NOW);
+	tap_ok(&t, l.given && l.too_long && !l.text[0], "a location that is too long");
+	http_headers_take(&r, &l, "HTTP/2 302\r\n", 12, NOW);
+	tap_ok(&t, !l.given && !l.too_long, "... is that of its own answer only");
 	return tap_done(&t);
 }
