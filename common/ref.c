@@ -331,6 +331,22 @@ static int parse_oci(const char *s, const char *rest, struct ref *r, struct err 
 	return take_path(s, rest, dir_len, r, e);
 }
 
+/* Where in an archive: "@N" up to the end of the reference. */
+static int take_place(const char *all, const char *text, struct ref *r, struct err *e)
+{
+	struct err ignored; /* the message is made for the whole reference */
+	uint64_t place;
+
+	if (num_parse_u64(text + 1, 0, UINT32_MAX, "place", &place, &ignored) < 0)
+		return bad(all, "what follows ':@' is not the number of an image", e);
+	r->has_place = true;
+	r->place = (uint32_t)place;
+	/* What the store calls an image that has no name: several may come from one archive. */
+	return text_format(r->tag, sizeof(r->tag), "%u", r->place) < 0
+		       ? err_set(e, ERR_BUG, "a number longer than a tag")
+		       : 0;
+}
+
 static int parse_archive(const char *s, const char *rest, struct ref *r, struct err *e)
 {
 	const char *at = find_digest(rest);
@@ -340,7 +356,8 @@ static int parse_archive(const char *s, const char *rest, struct ref *r, struct 
 	size_t name_len = path_len < len ? len - path_len - 1 : 0;
 
 	if (at && r->kind == REF_DOCKER_ARCHIVE)
-		return bad(s, "images in such an archive are told apart by their names only", e);
+		return bad(s, "images in such an archive are told apart by their names and places",
+			   e);
 	if (at && parse_digest(s, at + 1, r, e) < 0)
 		return -1;
 	default_tag(r);
@@ -348,6 +365,8 @@ static int parse_archive(const char *s, const char *rest, struct ref *r, struct 
 		return -1;
 	if (path_len == len)
 		return 0;
+	if (r->kind == REF_DOCKER_ARCHIVE && name_len > 0 && *name == '@')
+		return take_place(s, name, r, e);
 	r->named = r->kind == REF_DOCKER_ARCHIVE || memchr(name, ':', name_len) ||
 		   memchr(name, '/', name_len);
 	return r->named ? parse_name(s, name, name_len, r, e) : take_tag(s, name, name_len, r, e);
@@ -422,6 +441,8 @@ struct ref_text ref_text(const struct ref *r)
 		text_addf(&t, "docker-archive:%s%s", r->dir, r->named ? ":" : "");
 		if (r->named)
 			add_name(&t, r);
+		else if (r->has_place)
+			text_addf(&t, ":@%u", r->place);
 		break;
 	case REF_REGISTRY:
 		add_name(&t, r);

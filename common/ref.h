@@ -16,7 +16,7 @@ enum ref_kind {
 	REF_REGISTRY,	    /* [host[:port]/]repo[:tag][@sha256:... or @sha512:...] */
 	REF_OCI,	    /* oci:DIR[:TAG][@sha256:...], an OCI image layout on this machine */
 	REF_OCI_ARCHIVE,    /* oci-archive:FILE[:TAG or name][@sha256:...], the same as a tar */
-	REF_DOCKER_ARCHIVE, /* docker-archive:FILE[:NAME], what `docker save` writes */
+	REF_DOCKER_ARCHIVE, /* docker-archive:FILE[:NAME or :@N], what `docker save` writes */
 	REF_DIGEST,	    /* sha256:<hex>: an image that is in the store already */
 };
 
@@ -28,8 +28,9 @@ enum ref_kind {
  *   bytes that no repository name can have turned to lower case or '-'; with a digest and no TAG by
  *   the digest. So is oci-archive:FILE[:TAG], without ".tar", ".tar.gz" and the like of FILE.
  *   What follows an archive's FILE may be the whole name of an image, [HOST/]REPOSITORY[:TAG], by
- *   which the store then knows it; for docker-archive it always is. FILE ends at its first ':', DIR
- *   at its last before a TAG. */
+ *   which the store then knows it; for docker-archive it always is, or the place of the image in
+ * the archive, @N, whose tag is N until a name is known. FILE ends at its first ':', DIR at its
+ * last before a TAG. */
 struct ref {
 	enum ref_kind kind;
 	char host[REF_HOST_MAX + 1]; /* with :port where given */
@@ -40,6 +41,8 @@ struct ref {
 	bool has_digest; /* digest wins over tag; may be a SHA-512 */
 	struct digest digest;
 	bool named;		   /* archives: host, repo and tag are a name that was given */
+	bool has_place;		   /* docker-archive: @place was given */
+	uint32_t place;		   /* from 0 */
 	char dir[REF_DIR_MAX + 1]; /* DIR or FILE: as typed */
 };
 

@@ -96,43 +96,82 @@ static int take_image(const struct jv *image, struct dockersave *out, struct err
 	return 0;
 }
 
-int dockersave_select(const char *json, size_t len, const char *wanted, struct dockersave *out,
-		      struct err *e)
-{
-	auto_jv doc = NULL;
-	char names_text[400];
-	struct text names = TEXT_OVER(names_text);
-	const struct jv *found = NULL;
-	struct dockersave d = {0};
-	size_t count = 0, matches = 0;
+struct hit {
+	const struct jv *image; /* the first */
+	struct ref_name name;
+	size_t count;
+};
 
-	if (jv_parse(json, len, &doc, e) < 0)
-		return -1;
-	if (!jv_is_array(doc, &count) || count > IMAGES_MAX)
-		return err_set(e, ERR_VERIFY, "not a list of at most %d images", IMAGES_MAX);
+/* The images of that name or, without one, at that place or, without both, all. */
+static int find(const struct jv *doc, size_t count, const char *wanted, const uint32_t *place,
+		struct hit *hit, struct text *names, struct err *e)
+{
+	hit->count = 0;
 	for (size_t i = 0; i < count; i++) {
 		const struct jv *image = NULL;
 		struct ref_name name;
 
 		if (jv_object_at(doc, i, &image, e) < 0)
 			return -1;
-		int r = match(image, wanted, &name, &names, e);
+		int r = match(image, wanted, &name, names, e);
 		if (r < 0)
 			return -1;
-		if (r > 0 && matches++ == 0) {
-			found = image;
-			d.name = name;
+		if (r == 0 || (!wanted && place && *place != i))
+			continue;
+		if (hit->count++ == 0) {
+			hit->image = image;
+			hit->name = name;
 		}
 	}
-	if (matches != 1)
-		return err_set(e, ERR_NOTFOUND, "%s%s%s%s%s%s",
-			       matches == 0 && wanted ? "there is no image " : "",
-			       matches == 0 && wanted ? text_quote(wanted).s
-			       : matches == 0	      ? "there is no image"
-						      : "it has several images: name one",
-			       names.len ? "; there is: " : "", names.buf, names.full ? "..." : "",
-			       names.len ? "" : " (none has a name)");
-	if (take_image(found, &d, e) < 0) {
+	return 0;
+}
+
+static int refuse(size_t matches, size_t count, const char *wanted, const uint32_t *place,
+		  const struct text *names, struct err *e)
+{
+	char what[sizeof(struct ref_name) + 64];
+	struct text t = TEXT_OVER(what);
+
+	if (matches > 0)
+		text_add(&t, "it has several images: name one");
+	else
+		text_add(&t, "there is no image");
+	if (matches == 0 && wanted)
+		text_addf(&t, " %s", text_quote(wanted).s);
+	else if (matches == 0 && place)
+		text_addf(&t, " @%u of %zu (the first is @0)", *place, count);
+	if (names->len)
+		text_add(&t, "; there is: ");
+	else if (matches > 0)
+		text_add(&t, " (none has a name: write @0 for the first)");
+	else
+		text_add(&t, " (none has a name)");
+	return err_set(e, ERR_NOTFOUND, "%s%s%s", what, names->buf, names->full ? "..." : "");
+}
+
+int dockersave_select(const char *json, size_t len, const char *wanted, const uint32_t *place,
+		      struct dockersave *out, struct err *e)
+{
+	auto_jv doc = NULL;
+	char names_text[400];
+	struct text names = TEXT_OVER(names_text);
+	struct dockersave d = {0};
+	struct hit hit, same;
+	size_t count = 0;
+
+	if (jv_parse(json, len, &doc, e) < 0)
+		return -1;
+	if (!jv_is_array(doc, &count) || count > IMAGES_MAX)
+		return err_set(e, ERR_VERIFY, "not a list of at most %d images", IMAGES_MAX);
+	if (find(doc, count, wanted, place, &hit, &names, e) < 0)
+		return -1;
+	if (hit.count != 1)
+		return refuse(hit.count, count, wanted, place, &names, e);
+	d.name = hit.name;
+	if (find(doc, count, d.name.s[0] ? d.name.s : NULL, NULL, &same, &names, e) < 0)
+		return -1;
+	d.alone = same.count == 1;
+	if (take_image(hit.image, &d, e) < 0) {
 		dockersave_fini(&d);
 		return -1;
 	}

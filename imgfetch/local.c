@@ -31,7 +31,8 @@ static int read_list(const struct bundle *files, const struct ref *ref, struct d
 				       bundle_shown(files));
 		return -1;
 	}
-	if (dockersave_select(doc.data, doc.len, ref->named ? wanted.s : NULL, out, e) < 0)
+	if (dockersave_select(doc.data, doc.len, ref->named ? wanted.s : NULL,
+			      ref->has_place ? &ref->place : NULL, out, e) < 0)
 		return err_wrap(e, "'manifest.json' in '%s'", bundle_shown(files));
 	return 0;
 }
@@ -53,14 +54,15 @@ static int take_name(struct ref *ref, const struct dockersave *image, struct err
 }
 
 /* Docker 25 and later write an OCI layout as well, which is to be preferred: it has the manifest as
- * it was pulled. NULL without an error if it has nothing of this name. */
+ * it was pulled. NULL without an error if it has nothing of this name, or the name is not enough to
+ * find the image by, as the place in the archive is. */
 static int try_layout(struct bundle *files, const struct ref *ref, const struct dockersave *image,
 		      const struct platform *want, struct source **out, struct err *e)
 {
 	struct digest ignored;
 	struct source *src;
 
-	if (!has_file(files, "oci-layout") || !has_file(files, "index.json"))
+	if (!image->alone || !has_file(files, "oci-layout") || !has_file(files, "index.json"))
 		return 0;
 	src = layout_open(bundle_share(files), image->name.s[0] ? image->name.s : NULL, false, want,
 			  e);

@@ -589,7 +589,7 @@ int opts_print_help(void)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		text_addf(&t, "  %s\n", commands[i].help);
 	text_add(&t, "\nREF is [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST], oci:DIR[:TAG],\n"
-		     "oci-archive:FILE[:TAG], docker-archive:FILE[:IMAGE], or (not for pull)\n"
+		     "oci-archive:FILE[:TAG], docker-archive:FILE[:IMAGE|:@N], or (not for pull)\n"
 		     "sha256:DIGEST. HOST is HOST[:PORT][/PREFIX-OF-REPOSITORIES].\n\n");
 	if (fdio_write_all(STDOUT_FILENO, t.buf, t.len) < 0)
 		return -1;

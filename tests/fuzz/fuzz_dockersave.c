@@ -7,14 +7,15 @@ const char fuzz_name[] = "dockersave";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const wanted[] = {NULL, "docker.io/library/busybox:1"};
+	static const char *const wanted[] = {NULL, "docker.io/library/busybox:1", NULL};
+	static const uint32_t second = 1;
 	char *s = fuzz_string(data, size);
 
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
 		struct dockersave d = {0};
 		struct err e = {0};
 
-		if (dockersave_select(s, size, wanted[i], &d, &e) < 0) {
+		if (dockersave_select(s, size, wanted[i], i == 2 ? &second : NULL, &d, &e) < 0) {
 			FUZZ_MUST(e.kind == ERR_VERIFY || e.kind == ERR_NOTFOUND);
 			continue;
 		}

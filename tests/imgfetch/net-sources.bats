@@ -125,6 +125,13 @@ docker_archive() {
 	is "$(names)" "docker.io/library/busybox:1.36 docker.io/other/name:v h.example/team/x:1"
 	expect 0 imgfetch inspect --json --store="$T/s" busybox:1.36
 	is "$(jq '.layers | length' "$T/x.out")" 1
+	expect 0 imgfetch rm -q --store="$T/s" busybox:1.36 other/name:v h.example/team/x:1
+	expect 0 pull "docker-archive:$T/two.tar:@1"
+	is "$output" "$(digest_of "docker-archive:$T/two.tar:@1")"
+	is "$(names)" "docker.io/library/busybox:1.36"
+	expect 4 pull "docker-archive:$T/two.tar:@2"
+	says "there is no image @2 of 2"
+	one_line
 }
 
 @test "sources: a docker archive without names, with links and compressed layers" {

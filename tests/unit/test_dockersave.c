@@ -35,6 +35,8 @@ static const struct row {
 	 "no image docker.io/a/b:1; there is: docker.io/library/busybox:1", ERR_NOTFOUND},
 	{"one name for two", "[" IMAGE("[\"x:1\"]", "one") "," IMAGE("[\"x:1\"]", "two") "]",
 	 "docker.io/library/x:1", NULL, NULL, "several images", ERR_NOTFOUND},
+	{"several without names", "[" IMAGE("[]", "one") "," IMAGE("null", "two") "]", NULL, NULL,
+	 NULL, "several images: name one (none has a name: write @0", ERR_NOTFOUND},
 	{"none", "[]", NULL, NULL, NULL, "there is no image", ERR_NOTFOUND},
 	{"no layers", "[{\"Config\":\"c\",\"Layers\":[]}]", NULL, NULL, NULL, "no layers",
 	 ERR_VERIFY},
@@ -50,18 +52,58 @@ static const struct row {
 	{"no JSON", "x", NULL, NULL, NULL, "not valid JSON", ERR_VERIFY},
 };
 
+static const struct {
+	const char *text;
+	uint32_t place;
+	const char *config, *name; /* NULL: there is none */
+	bool alone;
+	const char *fragment;
+} places[] = {
+	{TWO, 0, "one.json", "docker.io/library/busybox:1", true, NULL},
+	{TWO, 1, "two.json", "docker.io/a/b:latest", true, NULL},
+	{TWO, 2, NULL, NULL, false,
+	 "no image @2 of 2 (the first is @0); there is: docker.io/library/busybox:1"},
+	{"[" IMAGE("[\"x:1\"]", "one") "," IMAGE("[\"x:1\"]", "two") "]", 1, "two.json",
+	 "docker.io/library/x:1", false, NULL},
+	{"[" IMAGE("[\"x:1\"]", "one") "," IMAGE("null", "two") "]", 1, "two.json", "", false,
+	 NULL},
+	{"[" IMAGE("null", "one") "]", 0, "one.json", "", true, NULL},
+	{"[]", 0, NULL, NULL, false, "no image @0 of 0"},
+};
+
+static void test_places(struct tap *t)
+{
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		const char *text = places[i].text;
+		struct dockersave d = {0};
+		struct err e = {0};
+		int got = dockersave_select(text, strlen(text), NULL, &places[i].place, &d, &e);
+
+		if (places[i].config) {
+			tap_str(t, got == 0 ? d.config : e.text, places[i].config, "place %zu", i);
+			tap_str(t, d.name.s, places[i].name, "place %zu: name", i);
+			tap_ok(t, d.alone == places[i].alone, "place %zu: alone", i);
+		} else {
+			tap_ok(t, got == -1 && e.kind == ERR_NOTFOUND, "place %zu: none", i);
+			tap_has(t, e.text, places[i].fragment, "place %zu: why", i);
+		}
+		dockersave_fini(&d);
+	}
+}
+
 static void test_select(struct tap *t)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct row *r = &rows[i];
 		struct dockersave d = {0};
 		struct err e = {0};
-		int got = dockersave_select(r->text, strlen(r->text), r->wanted, &d, &e);
+		int got = dockersave_select(r->text, strlen(r->text), r->wanted, NULL, &d, &e);
 
 		if (r->config) {
 			tap_str(t, got == 0 ? d.config : e.text, r->config, "select: %s", r->what);
 			tap_str(t, d.name.s, r->name, "select: %s: name", r->what);
 			tap_ok(t, d.layer_count > 0, "select: %s: layers", r->what);
+			tap_ok(t, d.alone, "select: %s: alone", r->what);
 		} else {
 			tap_int(t, got, -1, "select: %s", r->what);
 			tap_has(t, e.text, r->fragment, "select: %s: why", r->what);
@@ -96,6 +138,7 @@ int main(void)
 	struct tap t = {0};
 
 	test_select(&t);
+	test_places(&t);
 	test_format(&t);
 	return tap_done(&t);
 }

@@ -105,6 +105,10 @@ static const struct good_row {
 	 "latest", false, false, "docker-archive:f.tar:docker.io/library/busybox:latest"},
 	{"docker-archive:f.tar:h.example:5/a:b", REF_DOCKER_ARCHIVE, "h.example:5", "a", "b", true,
 	 false, "docker-archive:f.tar:h.example:5/a:b"},
+	{"docker-archive:/srv/f.tar:@12", REF_DOCKER_ARCHIVE, "localhost", "f", "12", false, false,
+	 "docker-archive:/srv/f.tar:@12"},
+	{"docker-archive:f.tar:@00", REF_DOCKER_ARCHIVE, "localhost", "f", "0", false, false,
+	 "docker-archive:f.tar:@0"},
 	{"docker-archive", REF_REGISTRY, "docker.io", "library/docker-archive", "latest", false,
 	 false, NULL},
 	{"oci:/a:b/c", REF_OCI, "localhost", "c", "latest", false, false, "oci:/a:b/c:latest"},
@@ -220,9 +224,14 @@ static const struct bad_row {
 	{"docker-archive:", "names no file"},
 	{"docker-archive:f.tar:", "repository"},
 	{"docker-archive:f.tar:X", "repository"},
-	{"docker-archive:f.tar:a@" DIGEST, "by their names only"},
+	{"docker-archive:f.tar:a@" DIGEST, "by their names and places"},
 	{"docker-archive:f.tar:a@x", "repository"},
-	{"docker-archive:f.tar:@0", "repository"},
+	{"docker-archive:f.tar:@", "number of an image"},
+	{"docker-archive:f.tar:@-1", "number of an image"},
+	{"docker-archive:f.tar:@0:x", "number of an image"},
+	{"docker-archive:f.tar:@4294967296", "number of an image"},
+	{"docker-archive:f.tar@0:", "repository"},
+	{"oci-archive:f.tar:@0", "tag"},
 };
 
 static void test_good(struct tap *t, const struct good_row *r)
