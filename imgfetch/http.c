@@ -514,7 +514,7 @@ static int run(struct transfer *t, CURL *c, const struct url *url)
 {
 	CURLcode code = curl_easy_perform(c);
 	const char *ip = NULL;
-	long connects = 1;
+	long connects = 1, version = 0;
 
 	t->reused =
 		curl_easy_getinfo(c, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects == 0;
@@ -529,6 +529,10 @@ static int run(struct transfer *t, CURL *c, const struct url *url)
 	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && t->dropping))
 		return explain(t, code, url);
 	t->resp->complete = code == CURLE_OK && t->resp->has_length;
+	/* From HTTP/2 on streams have an end of their own. */
+	t->resp->by_close = code == CURLE_OK && !t->resp->has_length && !t->resp->chunked &&
+			    curl_easy_getinfo(c, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
+			    version <= CURL_HTTP_VERSION_1_1;
 	t->resp->error_body[t->resp->error_len] = '\0';
 	return 0;
 }
@@ -551,7 +555,7 @@ static int perform_hop(struct http *h, struct transfer *t, const struct url *url
 	t->header_bytes = t->dropped_bytes = t->hop_bytes = t->mark_bytes = t->sink_ns = 0;
 	t->mark_ns = t->asked_ns = clock_mono_ns();
 	t->resp->status = 0;
-	t->resp->complete = false;
+	t->resp->complete = t->resp->by_close = false;
 	t->dropping = t->begun = false;
 	t->proxied = proxy != NULL;
 	http_headers_forget(t->resp, &t->location);

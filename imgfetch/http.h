@@ -81,7 +81,9 @@ struct http_response {
 	uint64_t body_bytes; /* given to the sink */
 	bool has_length;     /* Content-Length, of this answer's own bytes */
 	uint64_t length_bytes;
-	bool complete;				  /* all of that came */
+	bool complete; /* all of that came */
+	bool chunked;  /* Transfer-Encoding: it says where it ends */
+	bool by_close; /* it ended with the connection, whether that was all or not */
 	char error_body[HTTP_ERROR_BODY_MAX + 1]; /* start of an answer that is not 2xx */
 	size_t error_len;
 	bool retry; /* on failure: the same request may succeed (reset, cut off, ...) */

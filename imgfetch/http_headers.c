@@ -167,6 +167,7 @@ void http_headers_forget(struct http_response *r, struct http_location *l)
 	r->rate_window_s = 0;
 	r->has_range = false;
 	r->has_length = false;
+	r->chunked = false;
 	r->error_len = 0;
 }
 
@@ -218,6 +219,8 @@ void http_headers_take(struct http_response *r, struct http_location *l, const c
 		take_rate(v, n, &r->rate_left, &r->rate_window_s, &r->has_rate_left);
 	} else if (name_is(line, len, "content-length", &v, &n)) {
 		keep_number(v, n, UINT64_MAX, &r->length_bytes, &r->has_length);
+	} else if (name_is(line, len, "transfer-encoding", &v, &n)) {
+		r->chunked = n >= 7 && strncasecmp(v + n - 7, "chunked", 7) == 0;
 	} else if (name_is(line, len, "content-range", &v, &n)) {
 		if (n > 6 && strncasecmp(v, "bytes ", 6) == 0) {
 			const char *dash = memchr(v, '-', n);

@@ -53,6 +53,21 @@ static int check_shape(const char *data, size_t len, struct err *e)
 	return 0;
 }
 
+bool jv_is_cut(const char *data, size_t len)
+{
+	struct err ignored;
+	json_error_t je;
+	json_t *root;
+
+	if (len == 0)
+		return true;
+	if (check_shape(data, len, &ignored) < 0)
+		return false;
+	root = json_loadb(data, len, JSON_REJECT_DUPLICATES, &je);
+	json_decref(root);
+	return !root && json_error_code(&je) == json_error_premature_end_of_input;
+}
+
 int jv_parse(const char *data, size_t len, struct jv **out, struct err *e)
 {
 	json_error_t je;

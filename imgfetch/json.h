@@ -20,6 +20,9 @@ enum jv_need { JV_OPTIONAL, JV_REQUIRED };
  * most JV_DEPTH_MAX deep. *out is owned by the caller. kind ERR_VERIFY. */
 int jv_parse(const char *data, size_t len, struct jv **out, struct err *e) NODISCARD;
 
+/* Is it none only because it ends too soon, as far as one can see? Nothing at all does, too. */
+bool jv_is_cut(const char *data, size_t len);
+
 /* For the root only. NULL is fine. */
 void jv_free(struct jv *root);
 

@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/text.h"
 #include "imgfetch/auth.h"
+#include "imgfetch/json.h"
 #include "imgfetch/manifest.h"
 #include "imgfetch/membuf.h"
 #include "imgfetch/regerror.h"
@@ -145,7 +146,8 @@ struct attempt {
 	const char *kind, *name; /* of the URL; NULL for that of the registry itself */
 	struct http_request req;
 	struct http_response resp;
-	struct blob_flow *flow; /* or NULL: then the body is small and starts anew */
+	struct blob_flow *flow;	       /* or NULL: then the body is small and starts anew */
+	const struct membuf *document; /* that will be read as JSON, or NULL */
 	unsigned failures, logins;
 };
 
@@ -260,12 +262,25 @@ static bool give_up_ranges(struct blob_flow *f)
 	return news;
 }
 
+/* The same of a manifest, of which nobody has said how long it is. */
+static int check_document(struct attempt *a, struct err *e)
+{
+	if (a->resp.status > 299 || !a->resp.by_close ||
+	    !jv_is_cut(a->document->data, a->document->len))
+		return 0;
+	a->resp.retry = true;
+	return err_set(e, ERR_NETWORK, "%s: ended in the middle of the manifest, after %zu bytes",
+		       url_show(&a->resp.url).s, a->document->len);
+}
+
 /* A blob's answer that ended early though no error was seen: without a length that may be a broken
  * line. Returns what the transfer should have returned. */
 static int check_cut(struct attempt *a, struct err *e)
 {
 	const struct blob_flow *f = a->flow;
 
+	if (a->document)
+		return check_document(a, e);
 	if (!f || a->resp.status > 299 || f->got_bytes == f->blob->size_bytes)
 		return 0;
 	a->resp.retry = !a->resp.complete;
@@ -426,6 +441,7 @@ static int get_manifest(struct source *src, const struct ref *ref, const struct 
 	a->req.begin = manifest_begin;
 	a->req.sink = membuf_add;
 	a->req.arg = &body;
+	a->document = &body;
 	if (perform(a, e) < 0)
 		return -1;
 	if (a->resp.status != 200)

@@ -192,6 +192,11 @@ sys.stdout.buffer.write(json.load(sys.stdin)["workdir"].encode())' <<<"$output")
 	refused 5 layer-end "ended after "
 	is "$(badreg_log layer-end | grep -c blobs/)" 4
 }
+@test "pull: a manifest of no length that ends early has broken off" {
+	refused 5 manifest-end "ended in the middle of the manifest" --retries=1
+	is "$(badreg_log manifest-end | grep -c GET)" 2
+	accepted manifest-end-once
+}
 @test "pull: a layer without end is stopped at its size" { refused 6 layer-endless "larger than"; }
 @test "pull: a layer that drips is given up" {
 	local start=$SECONDS

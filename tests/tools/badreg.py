@@ -171,7 +171,7 @@ for name in """
     layer-long layer-short layer-lie layer-404 layer-slow layer-loop layer-hops
     layer-many-hops layer-file layer-far layer-elsewhere layer-elsewhere-open layer-metadata
     config-digest reset-once busy-once busy limited token basic realm-elsewhere realm-metadata
-    good manifest-digest header-digest denied escapes endless header headers head-body type-lie no-head
+    good manifest-digest manifest-end manifest-end-once header-digest denied escapes endless header headers head-body type-lie no-head
     layer-flaky-416 layer-encoded layer-encoded-name wait-once wait-date wait-long layer-client token-garbage token-busy-once token-wait token-never teapot realm-metadata-tls layer-metadata-tls
     """.split():
     documents[name] = GOOD
@@ -226,6 +226,14 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
         """End the connection rudely."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
+        self.close_connection = True
+
+    def end_early(self, data, length):
+        """Without a length, nobody knows that it is not all."""
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(data[:length])
         self.close_connection = True
 
     def pour(self, piece, pause=0.0):
@@ -348,6 +356,11 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
             return self.answer(200, data, **{f"X-{i}": "x" * 1000 for i in range(99)})
         if self.repo == "no-head" and self.command == "HEAD":
             return self.answer(405)
+        if self.repo.startswith("manifest-end"):
+            if self.command == "HEAD":
+                return self.answer(405)
+            whole = self.repo == "manifest-end-once" and self.count("get") > 1
+            return self.end_early(data, len(data) if whole else len(data) // 2)
         if self.repo == "manifest-digest":
             data = documents["index"]
         if self.repo.startswith("sha512"):
@@ -393,13 +406,8 @@ class Handler(Auth, http.server.BaseHTTPRequestHandler):
                         len(data) - begin,
                         Content_Range=f"bytes {begin}-{len(data) - 1}/{len(data)}")
             return self.reset()
-        if what == "layer-end":  # without a length, nobody knows that it is not all
-            self.send_response(200)
-            self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(data[:half])
-            self.close_connection = True
-            return None
+        if what == "layer-end":
+            return self.end_early(data, half)
         if what == "layer-flaky-norange" or not what.startswith("layer-"):
             return self.answer(200, data)
         if what == "layer-flaky-416":

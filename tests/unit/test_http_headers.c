@@ -101,5 +101,9 @@ int main(void)
 	tap_ok(&t, l.given && l.too_long && !l.text[0], "a location that is too long");
 	http_headers_take(&r, &l, "HTTP/2 302\r\n", 12, NOW);
 	tap_ok(&t, !l.given && !l.too_long, "... is that of its own answer only");
+	http_headers_take(&r, &l, "Transfer-Encoding: gzip, Chunked\r\n", 34, NOW);
+	tap_ok(&t, r.chunked, "pieces that say where they end");
+	http_headers_take(&r, &l, "Transfer-Encoding: gzip\r\n", 25, NOW);
+	tap_ok(&t, !r.chunked, "... or do not");
 	return tap_done(&t);
 }

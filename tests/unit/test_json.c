@@ -44,6 +44,32 @@ static void test_parse(struct tap *t)
 	}
 }
 
+static const struct {
+	const char *text;
+	bool cut;
+} cut_rows[] = {
+	{"", true},
+	{" ", true},
+	{"{\"a\": [", true},
+	{"{\"a\": 1", true},
+	{"{\"a\": \"b", true},
+	{"{\"a\"", true},
+	{"{}", false},
+	{"{}x", false},
+	{"<html>", false},
+	{"{\"a\":1,\"a\":", false},
+	{"{\"a\" 1", false},
+};
+
+static void test_cut(struct tap *t)
+{
+	for (size_t i = 0; i < ARRAY_LEN(cut_rows); i++) {
+		const char *text = cut_rows[i].text;
+
+		tap_int(t, jv_is_cut(text, strlen(text)), cut_rows[i].cut, "cut: %s", text);
+	}
+}
+
 /* depth brackets around nothing, as deep as the cap and one deeper. */
 static void test_depth(struct tap *t)
 {
@@ -141,6 +167,7 @@ int main(void)
 	struct tap t = {0};
 
 	test_parse(&t);
+	test_cut(&t);
 	test_depth(&t);
 	test_values(&t);
 	test_nul(&t);
