@@ -206,19 +206,14 @@ static size_t parse_pids(const char *text, pid_t *out, size_t max)
 	return n;
 }
 
-/* The file is opened for each look: v1 makes the list at the first read of a descriptor, and a
- * later read gets that old list again as long as the kernel has it cached, a second after its last
- * use (cgroup_pidlist_start in Linux's kernel/cgroup/cgroup-v1.c). What was forked since would
- * live. */
-static int list(int dir, const char *what, pid_t *out, size_t *count, struct err *e)
+/* A descriptor is good for one look: v1 makes the list at the first read of it, and a later read
+ * gets that old list again as long as the kernel has it cached, a second after its last use
+ * (cgroup_pidlist_start in Linux's kernel/cgroup/cgroup-v1.c). What was forked since would live. */
+static int list(int procs, const char *what, pid_t *out, size_t *count, struct err *e)
 {
 	char buf[ROUND_MAX * 11 + 1];
-	auto_fd procs = cgroup_open_file(dir, what, "cgroup.procs", O_RDONLY, e);
-	ssize_t n;
+	ssize_t n = read(procs, buf, sizeof(buf) - 1);
 
-	if (procs < 0)
-		return -1;
-	n = read(procs, buf, sizeof(buf) - 1);
 	if (n < 0)
 		return err_sys(e, ERR_SYSTEM, "list processes of control group '%s'", what);
 	/* A number that was cut belongs to the next round. */
@@ -243,15 +238,19 @@ static bool contains(const pid_t *pids, size_t count, pid_t pid)
  * pidfd belongs to a process that is gone. */
 int cgroup_v1_kill(int dir, const char *what, size_t *left, struct err *e)
 {
+	auto_fd first = cgroup_open_file(dir, what, "cgroup.procs", O_RDONLY, e), second = -1;
 	pid_t before[ROUND_MAX], after[ROUND_MAX];
 	size_t before_count, after_count;
 	int fds[ROUND_MAX], rc;
 
-	if (list(dir, what, before, &before_count, e))
+	/* Both before the pidfds, for which the caller may have left too few descriptors. */
+	if (first >= 0)
+		second = cgroup_open_file(dir, what, "cgroup.procs", O_RDONLY, e);
+	if (second < 0 || list(first, what, before, &before_count, e))
 		return -1;
 	for (size_t i = 0; i < before_count; i++)
 		fds[i] = pidfd_open(before[i], 0);
-	rc = before_count ? list(dir, what, after, &after_count, e) : 0;
+	rc = before_count ? list(second, what, after, &after_count, e) : 0;
 	for (size_t i = 0; i < before_count; i++) {
 		if (fds[i] < 0)
 			continue;

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -377,6 +378,40 @@ static void test_kill_again(struct tap *t, const struct cgroup_place *p)
 	tap_int(t, cgroup_destroy(g, &e), 0, "kill again: destroy: %s", e.text);
 }
 
+/* With fewer descriptors than there are processes each round kills some. */
+static void test_few_descriptors(struct tap *t, const struct cgroup_place *p)
+{
+	struct limits l = {.cg = true};
+	struct rlimit all, few;
+	struct cgroup *g = NULL;
+	struct err e = {0};
+	int fds[4], rc;
+	pid_t pids[6];
+
+	if (!tap_int(t, cgroup_create(p, 4, &l, &g, &e), 0, "few fds: create: %s", e.text))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(pids); i++)
+		pids[i] = start(g, LOAD_WAIT, t);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = dup(STDIN_FILENO);
+	if (getrlimit(RLIMIT_NOFILE, &all))
+		abort();
+	few = all;
+	few.rlim_cur = (rlim_t)fds[ARRAY_LEN(fds) - 1] + 1;
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		cleanup_fd(&fds[i]);
+	if (setrlimit(RLIMIT_NOFILE, &few))
+		abort();
+	rc = cgroup_kill(g, &e);
+	if (setrlimit(RLIMIT_NOFILE, &all))
+		abort();
+	tap_int(t, rc, 0, "few fds: kill: %s", e.text);
+	tap_int(t, cgroup_kill(g, &e), 0, "few fds: kill the rest: %s", e.text);
+	for (size_t i = 0; i < ARRAY_LEN(pids); i++)
+		tap_int(t, finish(pids[i]), SIGKILL, "few fds: process %zu", i);
+	tap_int(t, cgroup_destroy(g, &e), 0, "few fds: destroy: %s", e.text);
+}
+
 /* A keeper that died leaves processes; sweep and create both clear them away. */
 static void test_leftovers(struct tap *t, const struct cgroup_place *p)
 {
@@ -468,6 +503,7 @@ int main(void)
 	tap_note("place %s", cgroup_place_name(p));
 	test_groups(&t, p);
 	test_kill_again(&t, p);
+	test_few_descriptors(&t, p);
 	test_leftovers(&t, p);
 	test_cpus(&t, p);
 	remove_own(&t, p);
