@@ -129,13 +129,14 @@ static void kill_box(struct keeper *k)
 	if (k->state != LIVING)
 		return;
 	/* At once, before another process of ours has to run; on v1 and without a group what forks
-	 * may escape this, but not the proxy. */
+	 * may escape this, but not the proxy, which sees the program's end even where it has no end
+	 * of reaping what forks. */
 	if (k->started && k->spec->cgroup && cgroup_kill(k->spec->cgroup, &ignored) < 0) {
 		kill_hard(k);
 		return;
 	}
 	/* Fails only for a program that has ended. */
-	if (k->started && !k->spec->cgroup)
+	if (k->started)
 		(void)pidfd_send_signal(k->program_fd, SIGKILL, NULL, 0);
 	if (!k->started || pidfd_send_signal(k->proxy_fd, RUN_KILL_SIGNAL, NULL, 0) < 0) {
 		kill_hard(k);
