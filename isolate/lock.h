@@ -30,8 +30,8 @@ struct lock_record {
 	struct room rw; /* --image-rw: rw/ is a file system in memory; 0: none */
 	bool has_image; /* pinned by --init --image */
 	struct digest image;
-	bool image_own; /* it is in a user's store (store_path), not in the system's */
-	char store_path[4096];
+	bool image_own;	       /* it is in a user's store (store_path), not in the system's */
+	char store_path[4096]; /* LOCK_STORE_PATH_MAX in what is new */
 };
 
 struct lock {
@@ -56,7 +56,10 @@ bool lock_is_held(int fd);
 int lock_read(int fd, unsigned box_id, struct lock_record *out, struct err *e) NODISCARD;
 
 /* Write l->record: the whole of it, or nothing for exists = false. The file is never unlinked:
- * two callers would hold locks on two files of one name. */
+ * two callers would hold locks on two files of one name. Between two pages a SIGKILL, which any
+ * caller may send us, ends the write: half a record can be one that nobody understands, and the box
+ * unusable for good. With no longer path of a store it is all in the first. */
+#define LOCK_STORE_PATH_MAX 3500
 int lock_write(struct lock *l, struct err *e) NODISCARD;
 
 /* Record to text and back; pure, for lock_take, lock_write and tests. Text needs LOCK_TEXT_MAX. */

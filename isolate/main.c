@@ -204,7 +204,8 @@ static int pin_image(struct call *c, struct lock_record *r, struct err *e)
 	r->image = image.digest;
 	r->image_own = image.own;
 	/* One line of the lock file and of the box's `image`. */
-	if (text_format(r->store_path, sizeof(r->store_path), "%s", image.store.path) < 0 ||
+	if (strlen(image.store.path) > LOCK_STORE_PATH_MAX ||
+	    text_format(r->store_path, sizeof(r->store_path), "%s", image.store.path) < 0 ||
 	    strcspn(r->store_path, "\r\n") != strlen(r->store_path)) {
 		image_close(&image);
 		return err_set(e, ERR_CONFIG, "the path of the image store is unusable");

@@ -198,3 +198,18 @@ run_image() { isolate -b "$BOX" "$M" --image="$REF" "$@"; }
 	expect 0 run_image -s --run -- cat /data/kept
 	is "$output" one
 }
+
+@test "image: a store with a path too long for the box's record is no place to pin one in" {
+	need user
+	local part deep=$T/home
+	printf -v part '%0200d' 0
+	while ((${#deep} < 3480)); do deep+=/$part; done
+	as_caller mkdir -p "$deep"
+	cp -al "$BATS_FILE_TMPDIR/isolate" "$deep/"
+	set_caller XDG_DATA_HOME="$deep"
+	expect 2 isolate -b "$BOX" --init --image="$REF"
+	says "the path of the image store is unusable"
+	one_line
+	expect 0 isolate -b "$BOX" --init
+	expect 0 run_image -s --run -- true
+}

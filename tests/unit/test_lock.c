@@ -90,6 +90,32 @@ static void test_file(struct tap *t)
 	(void)close(dir);
 }
 
+/* The longest record that is written is of one page. */
+static void test_longest(struct tap *t)
+{
+	struct lock_record r = {.exists = true,
+				.owner = 4294967294,
+				.ready = true,
+				.cg = true,
+				.running = true,
+				.once = true,
+				.disk = {.room = {UINT64_MAX, UINT64_MAX},
+					 .all = true,
+					 .tmpfs = true,
+					 .project = UINT32_MAX},
+				.rw = {UINT64_MAX, UINT64_MAX},
+				.has_image = true,
+				.image_own = true};
+	char buf[LOCK_TEXT_MAX];
+	struct err e = {0};
+	size_t len = 0;
+
+	memset(r.image.hex, 'a', DIGEST_HEX_LEN);
+	memset(r.store_path, '/', LOCK_STORE_PATH_MAX);
+	tap_int(t, lock_format(&r, buf, sizeof(buf), &len, &e), 0, "longest: %s", e.text);
+	tap_ok(t, len <= 4096, "longest: %zu bytes", len);
+}
+
 int main(void)
 {
 	struct tap t = {0};
@@ -106,6 +132,7 @@ int main(void)
 	tap_int(&t, parse("", &r, &e), 0, "empty: fine");
 	tap_ok(&t, !r.exists, "empty: nobody's box");
 	test_file(&t);
+	test_longest(&t);
 	/* From HOME, perhaps: a second line would be another owner, or break the box for good. */
 	r = (struct lock_record){.exists = true, .has_image = true, .store_path = "/x\nowner = 0"};
 	tap_int(&t, lock_format(&r, buf, sizeof(buf), &len, &e), -1, "path of two lines: refused");
