@@ -50,6 +50,7 @@ struct fixup {
 	struct node *root;
 	void *index; /* tsearch(3) tree of all nodes by path; owns them */
 	size_t node_count;
+	size_t names_bytes;	/* of all paths and src_paths */
 	uint64_t *steps;	/* taken so far; apart, since looking changes nothing else */
 	uint64_t *copied_bytes; /* likewise; of contents and attributes */
 	bool strict; /* a directory that its mode shuts is an error, not one without attributes */
@@ -59,6 +60,7 @@ struct fixup {
  * asked for each name of each other. Per image; ordinary ones stay far below. */
 #define FIXUP_NODES_MAX	      200000
 #define FIXUP_FACTS_BYTES_MAX ((size_t)64 << 20)
+#define FIXUP_NAMES_BYTES_MAX ((size_t)64 << 20)
 #define FIXUP_STEPS_MAX	      UINT64_C(2000000000)
 /* What cannot be linked is copied: each name of a file that compresses to nothing could be. */
 #define FIXUP_COPY_BYTES_MAX (UINT64_C(1) << 30)
@@ -101,8 +103,8 @@ struct node *fixup_find(const struct fixup *f, const char *path);
 struct node *fixup_node(struct fixup *f, const char *path, struct err *e);
 /* Let the layer have something at the node that it has not, or has elsewhere. src_path is copied,
  * NULL for whiteouts. */
-int fixup_patch(struct node *n, size_t layer, enum what what, bool opaque, bool implied,
-		size_t src_layer, const char *src_path, struct err *e) NODISCARD;
+int fixup_patch(struct fixup *f, struct node *n, size_t layer, enum what what, bool opaque,
+		bool implied, size_t src_layer, const char *src_path, struct err *e) NODISCARD;
 /* What the layer itself has there, or NULL. */
 const struct at_layer *fixup_own(const struct node *n, size_t layer);
 /* State of a node below a directory of this floor. Pure, but that it takes steps. */

@@ -76,7 +76,7 @@ static int need_dir(struct fixup *f, const char *path, size_t layer, const char 
 		return 0;
 	if (n->parent && need_dir(f, n->parent->path, layer, like, e) < 0)
 		return -1;
-	return fixup_patch(n, layer, WHAT_DIR, false, true, layer, like, e);
+	return fixup_patch(f, n, layer, WHAT_DIR, false, true, layer, like, e);
 }
 
 /* Where the implied directory at n really is, if it is a link in the view: 1, out; 0; -1. The way
@@ -177,7 +177,7 @@ static int move_dir(struct fixup *f, struct moves *m, size_t layer, const char *
 		return -1;
 	if (opaque && fixup_own(to, layer))
 		return both_ways(layer, f, to->path, e);
-	if (fixup_patch(to, layer, WHAT_DIR, opaque, implied, layer, from, e) < 0)
+	if (fixup_patch(f, to, layer, WHAT_DIR, opaque, implied, layer, from, e) < 0)
 		return -1;
 	return moves_add(m, from, to->path, e);
 }
@@ -195,14 +195,14 @@ static int move_entry(struct fixup *f, struct moves *m, size_t layer, const char
 	if (type == S_IFDIR)
 		return move_dir(f, m, layer, from, to, e);
 	if (type != S_IFCHR)
-		return fixup_patch(to, layer, type == S_IFLNK ? WHAT_SYMLINK : WHAT_OTHER, false,
+		return fixup_patch(f, to, layer, type == S_IFLNK ? WHAT_SYMLINK : WHAT_OTHER, false,
 				   false, layer, from, e);
 	/* The place of a link, which follows; or a whiteout, which never hides its own layer's. */
 	if (facts_find(&f->layers[layer].facts, FACT_LINK, from))
 		return 0;
 	if (own && own->what == WHAT_DIR)
 		return both_ways(layer, f, to_path, e);
-	return own ? 0 : fixup_patch(to, layer, WHAT_WHITEOUT, false, false, layer, NULL, e);
+	return own ? 0 : fixup_patch(f, to, layer, WHAT_WHITEOUT, false, false, layer, NULL, e);
 }
 
 /* Everything in the layer's directory. */
@@ -263,7 +263,7 @@ static int go_through(struct fixup *f, size_t layer, struct node *n, const char 
 		return -1;
 	if (opaque && fixup_own(to, layer))
 		return both_ways(layer, f, place, e);
-	if (opaque && fixup_patch(to, layer, WHAT_DIR, true, true, layer, n->path, e) < 0)
+	if (opaque && fixup_patch(f, to, layer, WHAT_DIR, true, true, layer, n->path, e) < 0)
 		return -1;
 	int r = moves_add(&m, n->path, place, e);
 	for (size_t i = 0; r == 0 && i < m.count; i++)
@@ -271,7 +271,7 @@ static int go_through(struct fixup *f, size_t layer, struct node *n, const char 
 	moves_fini(&m);
 	if (r < 0)
 		return -1;
-	return fixup_patch(n, layer, WHAT_SYMLINK, false, false, src_layer, src_path, e);
+	return fixup_patch(f, n, layer, WHAT_SYMLINK, false, false, src_layer, src_path, e);
 }
 
 /* --- one fact -------------------------------------------------------------------------------- */
@@ -296,12 +296,12 @@ static int stay_as_below(struct fixup *f, size_t layer, struct node *n, struct e
 	struct state below = state_below(f, n, layer);
 
 	if (!below.top)
-		return fixup_patch(n, layer, WHAT_WHITEOUT, false, false, layer, NULL, e);
+		return fixup_patch(f, n, layer, WHAT_WHITEOUT, false, false, layer, NULL, e);
 	auto_free char *src_path = strdup(fixup_path(n, below.top));
 	if (!src_path)
 		return err_sys(e, ERR_SYSTEM, "remember a name of the image");
-	return fixup_patch(n, layer, below.top->what, false, false, below.top->src_layer, src_path,
-			   e);
+	return fixup_patch(f, n, layer, below.top->what, false, false, below.top->src_layer,
+			   src_path, e);
 }
 
 /* Is the node the layer's own directory, in the place where it is in the layer, and is there none
@@ -371,7 +371,7 @@ static int settle_gone(struct fixup *f, size_t layer, const struct fact *fact, s
 	struct state s = fixup_state(f, n, VIEW_WITH(layer));
 	if (!s.top || s.top->pos >= 2 * layer)
 		return 0;
-	return fixup_patch(n, layer, WHAT_WHITEOUT, false, false, layer, NULL, e);
+	return fixup_patch(f, n, layer, WHAT_WHITEOUT, false, false, layer, NULL, e);
 }
 
 static int bad_link(const struct fixup *f, size_t layer, const struct fact *fact, const char *why,
@@ -413,7 +413,7 @@ static int settle_link(struct fixup *f, size_t layer, const struct fact *fact, s
 		return -1;
 	if (r == 0)
 		return bad_link(f, layer, fact, "and is itself below what is no directory", e);
-	return fixup_patch(n, layer, what, false, false, src_layer, src_path, e);
+	return fixup_patch(f, n, layer, what, false, false, src_layer, src_path, e);
 }
 
 int fixup_settle_layer(struct fixup *f, size_t layer, struct err *e)

@@ -47,6 +47,18 @@ int fixup_spend(const struct fixup *f, uint64_t steps, struct err *e)
 		       "takes too many steps");
 }
 
+/* A name is to be kept. */
+static int spend_name(struct fixup *f, const char *name, struct err *e)
+{
+	f->names_bytes += strlen(name) + 1;
+	if (f->names_bytes <= FIXUP_NAMES_BYTES_MAX)
+		return 0;
+	return err_set(e, ERR_VERIFY,
+		       "its layers leave too much to each other: it takes names of more than %zu "
+		       "MiB to settle that",
+		       FIXUP_NAMES_BYTES_MAX >> 20);
+}
+
 /* --- what layers have ---------------------------------------------------------------------- */
 
 int fixup_is_opaque(struct fixup *f, size_t layer, const char *path, bool *opaque, struct err *e)
@@ -100,8 +112,8 @@ static int add_entry(struct node *n, const struct at_layer *en, struct err *e)
 	return 0;
 }
 
-int fixup_patch(struct node *n, size_t layer, enum what what, bool opaque, bool implied,
-		size_t src_layer, const char *src_path, struct err *e)
+int fixup_patch(struct fixup *f, struct node *n, size_t layer, enum what what, bool opaque,
+		bool implied, size_t src_layer, const char *src_path, struct err *e)
 {
 	struct at_layer en = {.pos = PATCH_OF(layer),
 			      .what = what,
@@ -109,6 +121,8 @@ int fixup_patch(struct node *n, size_t layer, enum what what, bool opaque, bool 
 			      .implied = implied,
 			      .src_layer = src_layer};
 
+	if (src_path && spend_name(f, src_path, e) < 0)
+		return -1;
 	en.src_path = src_path ? strdup(src_path) : NULL;
 	if (src_path && !en.src_path)
 		return err_sys(e, ERR_SYSTEM, "remember a name of the image");
@@ -209,6 +223,8 @@ struct node *fixup_node(struct fixup *f, const char *path, struct err *e)
 			      FIXUP_NODES_MAX);
 		return NULL;
 	}
+	if (spend_name(f, path, e) < 0)
+		return NULL;
 	struct node *n = calloc(1, sizeof(*n));
 	if (n)
 		n->path = strdup(path);

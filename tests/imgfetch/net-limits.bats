@@ -84,4 +84,16 @@ refused() {
 	says "its layers leave too much to each other: more than 200000 names"
 	one_line
 	is "$(find "$T/store/images/sha256" "$T/store/tmp" "$T/store/refs" -mindepth 1)" ""
+	# Fewer, but long ones.
+	deep=$(printf '/0123456789abcde%.0s' {1..240})
+	{
+		echo layer one
+		echo "sym s to=$deep"
+		echo layer two
+		for i in {1..18000}; do echo "file s/$i"; done
+	} | "$TOOLS/layout" tars "$T"
+	layout_tars "$T/long" "$T/one.tar" "$T/two.tar"
+	expect 6 imgfetch pull -q --no-sync --store="$T/store" "oci:$T/long"
+	says "its layers leave too much to each other: it takes names of more than 64 MiB"
+	is "$(find "$T/store/images/sha256" "$T/store/tmp" "$T/store/refs" -mindepth 1)" ""
 }
