@@ -47,6 +47,7 @@ struct transfer {
 	struct http_response *resp;
 	struct err *e;
 	enum net_class sent_by; /* of this hop */
+	enum net_class net;	/* of the server of this hop */
 	enum net_class refused; /* network of an address that sent_by may not send us to */
 	bool proxied;		/* this hop: connections are to the user's proxy */
 	size_t header_bytes;
@@ -510,22 +511,29 @@ static int explain(struct transfer *t, CURLcode code, const struct url *url)
 		       url_show(url).s, text_quote(why).s, hint(code, url));
 }
 
+/* Where the answer came from. Nobody is trusted for being unknown. */
+static enum net_class find_net(const struct transfer *t, CURL *c, const struct url *url)
+{
+	enum net_class net = NET_UNKNOWN;
+	const char *ip = NULL;
+
+	if (t->proxied)
+		net = netaddr_class_text(url->host);
+	else if (curl_easy_getinfo(c, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip)
+		net = netaddr_class_text(ip);
+	return net == NET_UNKNOWN ? NET_PUBLIC : net;
+}
+
 static int run(struct transfer *t, CURL *c, const struct url *url)
 {
 	CURLcode code = curl_easy_perform(c);
-	const char *ip = NULL;
 	long connects = 1, version = 0;
 
 	t->reused =
 		curl_easy_getinfo(c, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects == 0;
-	if (t->resp->net == NET_UNKNOWN && t->proxied) {
-		t->resp->net = netaddr_class_text(url->host);
-		if (t->resp->net == NET_UNKNOWN)
-			t->resp->net = NET_PUBLIC;
-	} else if (t->resp->net == NET_UNKNOWN &&
-		   curl_easy_getinfo(c, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip) {
-		t->resp->net = netaddr_class_text(ip);
-	}
+	t->net = find_net(t, c, url);
+	if (t->resp->net == NET_UNKNOWN)
+		t->resp->net = t->net;
 	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && t->dropping))
 		return explain(t, code, url);
 	t->resp->complete = code == CURLE_OK && t->resp->has_length;
@@ -667,13 +675,12 @@ int http_perform(struct http *h, const struct http_request *req, struct http_res
 		if (url_resolve(&resp->url, t.location.text, &next, e) < 0)
 			return err_wrap(e, "%s: bad redirect", url_show(&resp->url).s);
 		if (check_form(req, resp, &next, e) < 0 ||
-		    check_plain(h, &next, &resp->url, e) < 0 ||
-		    check_literal(&next, resp->net, e) < 0)
+		    check_plain(h, &next, &resp->url, e) < 0 || check_literal(&next, t.net, e) < 0)
 			return -1;
 		/* For good: a later hop that leads back gets no token either. */
 		if (!url_same_origin(&resp->url, &next))
 			authorization = NULL;
-		t.sent_by = resp->net;
+		t.sent_by = t.net;
 		resp->url = next;
 	}
 }

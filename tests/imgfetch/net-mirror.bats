@@ -167,8 +167,10 @@ blocked r.test/sub = no" r.test/sub/good:allowed
 
 		    def do_HEAD(self):
 		        print(self.headers["Host"], self.path, file=sys.stderr)
-		        self.send_response(404 if self.headers["Host"].startswith("inner") else 307)
-		        self.send_header("Location", "http://inner.test:5000/secret")
+		        inner = self.headers["Host"].startswith("inner")
+		        self.send_response(404 if inner and "/out/" not in self.path else 307)
+		        where = "203.0.113.5:5000" if inner else "inner.test:5000"
+		        self.send_header("Location", f"http://{where}/secret")
 		        self.send_header("Content-Length", "0")
 		        self.end_headers()
 
@@ -186,14 +188,19 @@ blocked r.test/sub = no" r.test/sub/good:allowed
 		ip address add 10.9.9.9/32 dev lo
 		ip address add 203.0.113.5/32 dev lo
 		mount --bind "$1/hosts" /etc/hosts
-		exec python3 "$1/servers.py" "$2" pull --store="$1/store" --config="$1/cf" 203.0.113.5:5000/x:v1
+		exec python3 "$1/servers.py" "$2" pull --store="$1/store" --config="$1/cf" "$3"
 	END
 	echo "10.9.9.9 inner.test" >"$T/hosts"
 	printf '%s\n' 'mirror 203.0.113.5:5000 = inner.test:5000' \
 		'plain_http = inner.test:5000 203.0.113.5:5000' >"$T/cf"
 	give_to_caller "$T/cf"
-	expect 5 as_caller unshare -Urnm sh "$T/ns" "$T" "$TEST_PREFIX/bin/imgfetch"
+	expect 5 as_caller unshare -Urnm sh "$T/ns" "$T" "$TEST_PREFIX/bin/imgfetch" 203.0.113.5:5000/x:v1
 	says "mirror 'inner.test:5000' is passed over: HTTP 404"
 	says "http://inner.test:5000/secret: it is in a private network, where that server may not send us"
 	[[ $stderr != *"inner.test:5000 /secret"* ]] || fail "the mirror was asked"
+	# Nor for whom a server in there sends us to: that one is on the Internet and may not send us back.
+	expect 5 as_caller unshare -Urnm sh "$T/ns" "$T" "$TEST_PREFIX/bin/imgfetch" inner.test:5000/out/x:v1
+	says "203.0.113.5:5000 /secret"
+	says "http://inner.test:5000/secret: it is in a private network, where that server may not send us"
+	[[ $stderr != *"inner.test:5000 /secret"* ]] || fail "it went back"
 }
