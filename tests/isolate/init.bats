@@ -96,12 +96,13 @@ me() { [[ $TEST_AS == root ]] && echo 0 || echo "$TEST_UID"; }
 @test "cleanup: removes the box with everything in it" {
 	expect 0 isolate -b "$BOX" --init
 	as_caller mkdir -p "$BOXES/$BOX/box/a/b"
-	as_caller ln -s /etc "$BOXES/$BOX/box/a/link"
+	mkdir "$T/victim" "$T/victim/dir"
+	as_caller ln -s "$T/victim" "$BOXES/$BOX/box/a/link"
 	as_caller mkfifo "$BOXES/$BOX/box/a/b/fifo"
 	as_caller mkdir -m 0 "$BOXES/$BOX/box/closed"
 	expect 0 isolate -b "$BOX" --cleanup
 	[[ ! -e $BOXES/$BOX ]]
-	[[ -d /etc ]]
+	[[ -d $T/victim/dir ]]
 }
 
 @test "cleanup: twice succeeds, and the box is nobody's then" {

@@ -98,8 +98,9 @@ uid_is_gone() {
 }
 
 @test "signals: files of the box are the caller's after an interrupted run" {
+	mkdir "$T/victim"
 	spawn isolate -b "$BOX" "$M" -p -o started --run -- /bin/sh -c '
-		mkdir d; echo x >d/f; ln -s /etc d/link; chmod 0 d/f; echo here; exec sleep 1000'
+		mkdir d; echo x >d/f; ln -s "$1" d/link; chmod 0 d/f; echo here; exec sleep 1000' sh "$T/victim"
 	wait_for 10 grep -q here "$BOXES/$BOX/box/started"
 	signal TERM
 	ended
