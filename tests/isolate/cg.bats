@@ -35,6 +35,9 @@ SPIN='while :; do :; done'
 b = bytearray(20 << 20)
 import time; time.sleep(100)" & done; wait'
 	meta_is cg-oom-killed 1
+	# The shell asked for next to nothing.
+	meta_is exitsig 9
+	meta_lacks killed
 }
 
 @test "cg: files in /tmp count as memory" {
